@@ -1,0 +1,15 @@
+# ds4_unit_test(NAME SOURCES ... LIBRARIES ... [LABELS ...] [DEFINITIONS ...])
+# One Boost.Test executable, registered with CTest under its name; the label is "unit" unless others are given.
+function(ds4_unit_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES;LABELS;DEFINITIONS" ${ARGN})
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/tests/unit/main.cpp")
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} Boost::unit_test_framework ds4-options)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE BOOST_TEST_DYN_LINK
+    DS4_SOURCE_DIR="${PROJECT_SOURCE_DIR}" DS4_BINARY_DIR="${PROJECT_BINARY_DIR}" ${arg_DEFINITIONS})
+  add_test(NAME ${name} COMMAND ${name} --log_level=test_suite --report_level=short)
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600)
+endfunction()

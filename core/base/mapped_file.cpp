@@ -1,0 +1,62 @@
+#include "base/mapped_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace ds4 {
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  MappedFile file;
+  file.path_ = path;
+  file.descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file.descriptor_ < 0) {
+    return fail(errno == ENOENT ? Errc::not_found : Errc::io, path.string(),
+                ": cannot open: ", std::strerror(errno));
+  }
+  struct stat info {};
+  if (::fstat(file.descriptor_, &info) != 0) {
+    return fail(Errc::io, path.string(), ": cannot stat: ", std::strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) return fail(Errc::io, path.string(), ": is not a regular file");
+  file.size_ = static_cast<std::size_t>(info.st_size);
+  if (file.size_ == 0) return file;
+  void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.descriptor_, 0);
+  if (data == MAP_FAILED) {
+    return fail(Errc::io, path.string(), ": cannot map ", file.size_,
+                " bytes: ", std::strerror(errno));
+  }
+  file.data_ = static_cast<const std::byte*>(data);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool MappedFile::unchanged() const noexcept {
+  struct stat info {};
+  return ::fstat(descriptor_, &info) == 0 && static_cast<std::size_t>(info.st_size) == size_;
+}
+
+}  // namespace ds4

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "base/result.hpp"
+
+namespace ds4 {
+
+/// A regular file mapped read-only for as long as the object lives.
+///
+/// The size is that of the opened descriptor. A file that another program truncates while it is
+/// mapped raises a bus error on access; `unchanged()` re-checks before a long read.
+class MappedFile {
+ public:
+  /// Errors: not_found, io (not a regular file, no permission, mapping refused).
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  /// All bytes; empty for an empty file. Page aligned.
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// False when the file on disk no longer has the size it had at open.
+  [[nodiscard]] bool unchanged() const noexcept;
+
+ private:
+  MappedFile() = default;
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  int descriptor_ = -1;
+};
+
+}  // namespace ds4
