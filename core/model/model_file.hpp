@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "format/gguf_reader.hpp"
+#include "model/config.hpp"
+#include "model/tensors.hpp"
+
+namespace ds4 {
+
+/// A GGUF file whose metadata and tensors have been checked to be one DeepSeek V4 model.
+///
+/// Checked at open: every tensor of the main model is present with the expected dims and an allowed
+/// type, gate and up experts share a type, rows are whole blocks, and expert tables name existing
+/// experts. Blocks beyond the main layers (MTP) are counted, not required.
+///
+/// Thread   immutable; any number of readers.
+/// Life     pointers to TensorInfo and spans of bytes stay valid while the ModelFile (or one moved
+///          from it) lives.
+class ModelFile {
+ public:
+  /// Errors: those of GgufFile::open and ModelConfig::read; bad_file naming the tensor, what was
+  /// expected and what the file has; unsupported for a type that is known but has no decoder.
+  static Result<ModelFile> open(const std::filesystem::path& path);
+  /// The same for a file that is already parsed.
+  static Result<ModelFile> from(GgufFile file);
+
+  [[nodiscard]] const GgufFile& gguf() const noexcept { return gguf_; }
+  [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
+
+  /// A tensor of main layer `layer` (< config().layers); null where the layer has no such tensor.
+  [[nodiscard]] const TensorInfo* layer_tensor(std::uint32_t layer, TensorRole role) const noexcept;
+  /// A tensor outside the layers; never null for a global role.
+  [[nodiscard]] const TensorInfo* global_tensor(TensorRole role) const noexcept;
+  /// The stored bytes of a tensor of this file.
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorInfo& tensor) const noexcept {
+    return gguf_.bytes(tensor);
+  }
+  /// Tensors of the file that the main model does not use (MTP blocks, unknown names).
+  [[nodiscard]] std::uint64_t unused_tensors() const noexcept { return unused_; }
+
+  /// Identifies the model for saved state and reports: 64 hexadecimal digits of SHA-256 over
+  /// metadata and directory.
+  [[nodiscard]] std::string fingerprint() const { return gguf_.header_hash_text(); }
+
+ private:
+  using RoleTable = std::array<const TensorInfo*, kTensorRoles>;
+  ModelFile(GgufFile gguf, ModelConfig config)
+      : gguf_(std::move(gguf)), config_(std::move(config)) {}
+  Result<void> bind();
+  Result<void> check_table(const TensorInfo& tensor) const;
+
+  GgufFile gguf_;
+  ModelConfig config_;
+  RoleTable global_{};
+  std::vector<RoleTable> layers_;
+  std::uint64_t unused_ = 0;
+};
+
+}  // namespace ds4
