@@ -120,7 +120,8 @@ typedef struct ds4_view {
   uint32_t extent[4];
   uint64_t stride[4]; /* bytes */
   uint32_t row_tail;  /* KV_ROW only */
-  uint32_t reserved0;
+  uint32_t first_row; /* where an op indexes by row of the step, row r lies in row r - first_row:
+                         for tiles */
 } ds4_view;
 
 /* ---- what the host offers
