@@ -591,6 +591,7 @@ typedef struct ds4_op_attn_out {
   const ds4_weight* wo_a;
   const ds4_weight* wo_b;
   ds4_view o, y;
+  uint32_t groups, rank; /* equal to wo_a's */
 } ds4_op_attn_out;
 
 /* route (model.md 3.12): p = sqrt_softplus(gate v); ids = top-k of p + bias by descending score, or
@@ -606,6 +607,8 @@ typedef struct ds4_op_route {
   const ds4_weight* table;
   ds4_view v, tokens, ids, weights;
   double floor, scale;
+  uint32_t experts; /* equal to gate's */
+  uint32_t reserved0;
 } ds4_op_route;
 
 /* moe_routed (model.md 3.12): y = sum over k of down[e_k] (swiglu_clamp(gate[e_k] v, up[e_k] v;
@@ -620,6 +623,8 @@ typedef struct ds4_op_moe_routed {
   const ds4_weight* down;
   ds4_view v, ids, weights, y;
   double limit;
+  uint32_t inner; /* equal to gate's */
+  uint32_t reserved0;
 } ds4_op_moe_routed;
 
 /* ffn_shared: y += down (swiglu_clamp(gate v, up v; limit)); without DS4_MATMUL_ACCUMULATE y =
@@ -632,6 +637,8 @@ typedef struct ds4_op_ffn_shared {
   const ds4_weight* down;
   ds4_view v, y;
   double limit;
+  uint32_t inner; /* equal to gate's */
+  uint32_t reserved0;
 } ds4_op_ffn_shared;
 
 /* head (model.md 3.12): logits[i] = output rms_norm(sum over c of pre[c] * x[r, c]; gain) for row r
