@@ -60,6 +60,12 @@ struct Merge {
 /// all.
 class Vocabulary {
  public:
+  Vocabulary(Vocabulary&&) = default;
+  Vocabulary& operator=(Vocabulary&&) = default;
+  Vocabulary(const Vocabulary&) = delete;
+  Vocabulary& operator=(const Vocabulary&) = delete;
+  ~Vocabulary() = default;
+
   /// Checks and copies a table.
   /// Errors: bad_file (no tokens, type count differs, unknown type, malformed merge, BOS or EOS id
   /// out of range or in conflict with its string, chat tokens absent unless optional),
@@ -103,26 +109,18 @@ class Vocabulary {
   Result<void> add_merges(const VocabularySource& source, const LogSink& log);
   Result<void> find_chat_tokens(const VocabularySource& source, ChatTokens chat);
   std::int32_t append(std::string_view bytes);
-  std::int32_t symbol_for(const std::string& bytes);
+  std::int32_t symbol_for(std::string_view bytes);
 
   std::vector<TokenType> types_;
-  std::vector<char> text_;         // bytes of all symbols, one after the other
+  std::string text_;               // bytes of all symbols; its buffer never moves, the maps view it
   std::vector<std::size_t> ends_;  // end of each symbol in text_
-  std::unordered_map<std::string, std::int32_t> normal_;
-  std::unordered_map<std::string, std::int32_t> by_text_;
+  std::unordered_map<std::string_view, std::int32_t> normal_;
+  std::unordered_map<std::string_view, std::int32_t> by_text_;
+  std::unordered_map<std::string_view, std::int32_t> between_;  // symbols that are no token
   std::vector<std::int32_t> special_tokens_;
   std::array<std::int32_t, 256> byte_symbols_{};
   std::vector<Merge> merges_;
   SpecialIds special_;
 };
-
-/// The GPT-2 byte mapping: the code point that stands for a byte in token tables (33..323).
-[[nodiscard]] char32_t mapped_code_point(std::uint8_t byte) noexcept;
-
-/// Bytes of a string in the byte mapping; nothing if it holds a code point that maps to no byte.
-[[nodiscard]] std::optional<std::string> unmap_bytes(std::string_view mapped);
-
-/// The inverse: bytes written in the byte mapping.
-[[nodiscard]] std::string map_bytes(std::string_view bytes);
 
 }  // namespace ds4

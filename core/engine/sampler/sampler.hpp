@@ -97,6 +97,8 @@ class Sampler {
   Result<std::int32_t> draw_unordered(const SamplingParams& params, RandomStream& random);
   Result<std::int32_t> draw_ordered(const SamplingParams& params, RandomStream& random);
 
+  [[nodiscard]] std::int32_t pick(double target) const noexcept;
+
   std::vector<float> logits_;
   std::vector<Candidate> candidates_;
   std::vector<double> weights_;
