@@ -1,0 +1,149 @@
+#include "kv/kv_layout.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/checked.hpp"
+#include "ops/views.hpp"
+
+namespace ds4 {
+namespace {
+
+constexpr std::uint64_t kAlignment = 256;
+
+/// A [a, b, width] view whose rows are `row_bytes` apart and whose outer steps are `outer_bytes`
+/// apart.
+ds4_view rows_view(ds4_buffer* buffer, std::uint64_t offset, std::uint32_t dtype,
+                   std::uint32_t outer, std::uint64_t outer_bytes, std::uint32_t rows,
+                   std::uint32_t width, std::uint32_t tail) {
+  ds4_view view{};
+  view.buffer = buffer;
+  view.offset = offset;
+  view.dtype = dtype;
+  view.rank = 3;
+  view.extent[0] = outer;
+  view.extent[1] = rows;
+  view.extent[2] = width;
+  view.row_tail = dtype == DS4_DTYPE_KV_ROW ? tail : 0;
+  view.stride[0] = outer_bytes;
+  view.stride[1] = *view_row_bytes(dtype, width, view.row_tail);
+  view.stride[2] = element_bytes(dtype);
+  return view;
+}
+
+ds4_view pool_view(ds4_buffer* buffer, std::uint64_t offset, std::uint32_t dtype,
+                   std::uint32_t rows, std::uint32_t width, std::uint32_t tail) {
+  ds4_view view = rows_view(buffer, offset, dtype, 1, 0, rows, width, tail);
+  view.rank = 2;
+  for (int i = 0; i < 2; ++i) {
+    view.extent[i] = view.extent[i + 1];
+    view.stride[i] = view.stride[i + 1];
+  }
+  view.extent[2] = 0;
+  view.stride[2] = 0;
+  return view;
+}
+
+std::uint32_t pair_width(std::uint32_t ratio, std::uint32_t dim) {
+  return 2 * compress_factor(ratio) * dim;
+}
+
+}  // namespace
+
+Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roundings,
+                                const KvLimits& limits) {
+  KvLayout layout;
+  layout.limits = limits;
+  layout.roundings = roundings;
+  layout.ring_capacity = config.window + kRewindRows;
+
+  for (const RatioClass& ratio : ratio_classes(config)) {
+    Class entry;
+    entry.ratio = ratio;
+    entry.session_pages =
+        static_cast<std::uint32_t>(ceil_div(limits.context / ratio.ratio, kPageRows));
+    const std::uint64_t wanted =
+        ceil_div(std::uint64_t{entry.session_pages} * limits.slots * limits.pages_percent, 100);
+    if (wanted * kPageRows > std::numeric_limits<std::int32_t>::max()) {
+      return fail(Errc::invalid_argument, limits.slots, " sessions of ", limits.context,
+                  " tokens need ", wanted * kPageRows,
+                  " compressed rows, more than an index can name; lower --ctx or --sessions");
+    }
+    entry.pages = static_cast<std::uint32_t>(wanted);
+    layout.classes.push_back(entry);
+  }
+
+  std::uint64_t offset = 0;
+  const auto take = [&offset](std::uint64_t bytes) {
+    const std::uint64_t place = offset;
+    offset = round_up(offset + bytes, kAlignment);
+    return place;
+  };
+  const std::uint64_t kv_row =
+      *view_row_bytes(roundings.kv_dtype(), config.head_dim,
+                      roundings.kv_dtype() == DS4_DTYPE_KV_ROW ? config.rot_dim : 0);
+  const std::uint64_t index_row = *view_row_bytes(roundings.index_dtype(), config.index_dim);
+  for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
+    const std::uint32_t ratio = config.ratio(layer);
+    LayerPlace place;
+    place.ring = take(layout.ring_capacity * kv_row);
+    if (ratio != 0) {
+      std::vector<RatioClass> known;
+      for (const Class& entry : layout.classes) known.push_back(entry.ratio);
+      Class& entry = layout.classes[class_of(known, ratio)];
+      const std::uint64_t capacity = entry.ratio.pair_capacity;
+      const std::uint64_t rows = std::uint64_t{entry.pages} * kPageRows;
+      place.pairs = take(capacity * pair_width(ratio, config.head_dim) * sizeof(float));
+      // Row bytes are multiples of 4, so a page of 64 rows keeps every part aligned to 256.
+      place.pool = entry.bytes_per_page * entry.pages;
+      entry.bytes_per_page += kPageRows * kv_row;
+      if (config.kind(layer) == LayerKind::sparse) {
+        place.index_pairs = take(capacity * pair_width(ratio, config.index_dim) * sizeof(float));
+        place.index_pool = place.pool + rows * kv_row;
+        entry.bytes_per_page += kPageRows * index_row;
+      }
+    }
+    layout.places_.push_back(place);
+  }
+  layout.slot_bytes = offset;
+  return layout;
+}
+
+std::uint64_t KvLayout::pool_bytes(std::size_t ratio_class) const noexcept {
+  return classes[ratio_class].bytes_per_page * classes[ratio_class].pages;
+}
+
+std::vector<LayerKv> KvLayout::views(const ModelConfig& config, ds4_buffer* rings,
+                                     const std::vector<ds4_buffer*>& pools) const {
+  std::vector<RatioClass> known;
+  for (const Class& entry : classes) known.push_back(entry.ratio);
+  const std::uint32_t kv = roundings.kv_dtype();
+  const std::uint32_t index = roundings.index_dtype();
+  std::vector<LayerKv> out(config.layers);
+  for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
+    const LayerPlace& place = places_[layer];
+    const std::uint32_t ratio = config.ratio(layer);
+    LayerKv& kv_views = out[layer];
+    kv_views.ring = rows_view(rings, place.ring, kv, limits.slots, slot_bytes, ring_capacity,
+                              config.head_dim, config.rot_dim);
+    if (ratio == 0) continue;
+    const std::size_t c = class_of(known, ratio);
+    const std::uint32_t rows = classes[c].pages * kPageRows;
+    const std::uint32_t capacity = classes[c].ratio.pair_capacity;
+    kv_views.pairs = rows_view(rings, place.pairs, DS4_DTYPE_F32, limits.slots, slot_bytes,
+                               capacity, pair_width(ratio, config.head_dim), 0);
+    kv_views.pool = pool_view(pools[c], place.pool, kv, rows, config.head_dim, config.rot_dim);
+    if (config.kind(layer) != LayerKind::sparse) continue;
+    kv_views.index_pairs = rows_view(rings, place.index_pairs, DS4_DTYPE_F32, limits.slots,
+                                     slot_bytes, capacity, pair_width(ratio, config.index_dim), 0);
+    kv_views.index_pool = pool_view(pools[c], place.index_pool, index, rows, config.index_dim, 0);
+  }
+  return out;
+}
+
+ds4_view KvLayout::page_table(std::size_t ratio_class, ds4_buffer* table) const {
+  const std::uint32_t pages = std::max(classes[ratio_class].session_pages, 1U);
+  return make_view(table, 0, DS4_DTYPE_I32, {limits.slots, pages});
+}
+
+}  // namespace ds4
