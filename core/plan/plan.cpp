@@ -29,7 +29,7 @@ Op make(std::uint32_t id, const ds4_range& rows) {
 /// Writes the ops of one forward pass; one object per plan.
 class ForwardPass {
  public:
-  ForwardPass(const PlanInputs& inputs, const OpSupport& support)
+  ForwardPass(const PlanInputs& inputs, const AskSupport& support)
       : in_(inputs),
         config_(*inputs.config),
         classes_(ratio_classes(config_)),
@@ -514,7 +514,7 @@ class ForwardPass {
 
 }  // namespace
 
-Result<Plan> Plan::build(const PlanInputs& inputs, const OpSupport& support) {
+Result<Plan> Plan::build(const PlanInputs& inputs, const AskSupport& support) {
   return ForwardPass(inputs, support).build();
 }
 

@@ -14,6 +14,7 @@
 #include "model/config.hpp"
 #include "model/tensors.hpp"
 #include "plan/step_layout.hpp"
+#include "wrap/device.hpp"
 
 namespace ds4 {
 
@@ -79,7 +80,7 @@ struct PlanInputs {
 };
 
 /// Asks the device whether it runs an op as it stands.
-using OpSupport = std::function<Result<ds4_op_support>(const ds4_op&)>;
+using AskSupport = std::function<Result<plugins::OpSupport>(const ds4_op&)>;
 
 /// Fused ops that the device does not have and that run as compositions.
 struct ComposedOp {
@@ -97,7 +98,7 @@ class Plan {
   /// Builds the forward pass of model.md 3 for every row of a step, then the head and argmax of the
   /// rows whose logits are wanted. A fused op that the device does not have is replaced by its
   /// composition. Errors: unsupported, listing every tier-1 op (with dtype) that the device lacks.
-  static Result<Plan> build(const PlanInputs& inputs, const OpSupport& support);
+  static Result<Plan> build(const PlanInputs& inputs, const AskSupport& support);
 
   [[nodiscard]] std::span<const ds4_op* const> ops() const noexcept { return ops_; }
   /// Bytes of activations that the plan addresses in the arena.

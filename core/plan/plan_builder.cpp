@@ -30,7 +30,7 @@ bool is_fused(std::uint32_t id) {
 
 }  // namespace
 
-PlanBuilder::PlanBuilder(ds4_buffer* arena, const OpSupport& support)
+PlanBuilder::PlanBuilder(ds4_buffer* arena, const AskSupport& support)
     : arena_(arena), support_(support) {
   plan_.memory_ = std::make_unique<std::pmr::monotonic_buffer_resource>();
 }
@@ -58,8 +58,8 @@ void PlanBuilder::append(const ds4_op& op) {
 }
 
 Result<void> PlanBuilder::add_op(const ds4_op& op, std::uint32_t layer) {
-  DS4_TRY(const ds4_op_support answer, support_(op));
-  if (answer.level != DS4_SUPPORT_NO) {
+  DS4_TRY(const plugins::OpSupport answer, support_(op));
+  if (answer.level != plugins::SupportLevel::no) {
     append(op);
     return {};
   }
@@ -76,12 +76,12 @@ Result<void> PlanBuilder::add_op(const ds4_op& op, std::uint32_t layer) {
 }
 
 void PlanBuilder::emit(const ds4_op& op) {
-  const Result<ds4_op_support> answer = support_(op);
+  const Result<plugins::OpSupport> answer = support_(op);
   if (!answer) {
     failure_ = answer.error().what;
     return;
   }
-  if (answer->level == DS4_SUPPORT_NO) {
+  if (answer->level == plugins::SupportLevel::no) {
     missing_.push_back(std::string(op_name(op.id)) + " (" + answer->reason + ")");
     return;
   }

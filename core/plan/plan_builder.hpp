@@ -14,7 +14,7 @@ namespace ds4 {
 /// lowers what it lacks.
 class PlanBuilder final : private LoweringSink {
  public:
-  PlanBuilder(ds4_buffer* arena, const OpSupport& support);
+  PlanBuilder(ds4_buffer* arena, const AskSupport& support);
 
   /// Row-contiguous activation that lives until the plan ends.
   ds4_view tensor(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents);
@@ -40,7 +40,7 @@ class PlanBuilder final : private LoweringSink {
   void emit(const ds4_op& op) override;
 
   ds4_buffer* arena_;
-  const OpSupport& support_;
+  const AskSupport& support_;
   Plan plan_;
   std::uint64_t top_ = 0;      // end of the tensors
   std::uint64_t scratch_ = 0;  // end of the scratch of the op being lowered

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "model/model_file.hpp"
+#include "plan/plan.hpp"
+#include "wrap/device.hpp"
+
+namespace ds4 {
+
+/// Names a session of one engine; ids are reused after close_session().
+using SessionId = std::uint32_t;
+
+/// What loading does right now. `done` and `total` count bytes of weights.
+struct LoadProgress {
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  std::string_view tensor;
+};
+
+struct EngineOptions {
+  std::uint32_t context = 32768;      ///< most tokens a session can hold
+  std::uint32_t sessions = 1;         ///< slots: sessions that can be open at once
+  std::uint32_t decode_rows = 16;     ///< most decode and verification rows of a step
+  std::uint32_t prefill_rows = 512;   ///< most prefill rows of a step
+  std::uint32_t logits_rows = 16;     ///< most rows of a step whose logits are returned
+  std::uint32_t pages_percent = 100;  ///< pages of the pool, as a share of what full sessions need
+  Roundings roundings;
+  Selections selections = Selections::internal;
+  LogSink log;
+  std::function<void(const LoadProgress&)> on_load;
+};
+
+/// One row of a step: the next token of a session. Rows of one session follow each other without a
+/// gap.
+struct StepRow {
+  SessionId session = 0;
+  std::int32_t token = 0;  ///< -1 - k means: sampled id k of the previous step
+  bool wants_logits = false;
+};
+
+/// Choices of one layer for the rows of a step, row after row (Selections::recorded and forced).
+struct LayerChoices {
+  std::vector<std::int32_t> experts;  ///< rows * K
+  std::vector<std::int32_t>
+      index;  ///< rows * Ki, ascending, -1 last; empty where the layer has no indexer
+};
+
+/// Decode rows of any sessions (1 to 17 rows of each), then at most one prefill segment of one
+/// other session.
+struct StepRequest {
+  std::span<const StepRow> decode;
+  std::span<const StepRow> prefill;
+  bool read_logits = true;               ///< false: only the sampled ids come back
+  std::span<const LayerChoices> forced;  ///< per layer; needed exactly with Selections::forced
+};
+
+/// Results of a step; views live until the next step.
+struct StepOutput {
+  std::uint32_t rows = 0;  ///< rows with logits, in the order of the request
+  std::uint32_t vocab = 0;
+  std::span<const float> logits;          ///< [rows, vocab]; empty unless read
+  std::span<const std::int32_t> argmax;   ///< [rows]
+  std::span<const LayerChoices> choices;  ///< per layer, with Selections::recorded and forced
+
+  [[nodiscard]] std::span<const float> row(std::uint32_t index) const {
+    return logits.subspan(std::size_t{index} * vocab, vocab);
+  }
+};
+
+/// Where the memory of an engine went, in bytes on the device.
+struct MemoryReport {
+  std::uint64_t weights = 0;           ///< copied to the device
+  std::uint64_t weights_in_place = 0;  ///< used where the file is mapped
+  std::uint64_t rings = 0;
+  std::uint64_t pages = 0;
+  std::uint64_t activations = 0;
+  std::uint64_t workspace = 0;
+  std::uint64_t step = 0;
+};
+
+/// A loaded model on a device, its sessions, and the one call that advances them.
+///
+/// Threads: one thread at a time drives an engine (the scheduler's thread); several engines in one
+/// process are independent. No call but open() and create_session() allocates device memory; step()
+/// allocates nothing.
+class Engine {
+ public:
+  /// Imports the weights, plans every step class, allocates rings and pages.
+  /// Errors: unsupported (an op or dtype the device lacks, and for which there is no way round),
+  /// out_of_memory with the numbers, invalid_argument for impossible options, and what the backend
+  /// reports.
+  static Result<std::unique_ptr<Engine>> open(ModelFile model,
+                                              std::shared_ptr<plugins::Device> device,
+                                              EngineOptions options);
+  ~Engine();
+
+  [[nodiscard]] const ModelFile& model() const noexcept;
+  [[nodiscard]] const ModelConfig& config() const noexcept;
+  [[nodiscard]] const EngineOptions& options() const noexcept;
+  [[nodiscard]] const MemoryReport& memory() const noexcept;
+  /// The plan of the largest step class, for listings and reports.
+  [[nodiscard]] const Plan& plan() const noexcept;
+
+  /// An empty session. Errors: out_of_memory when all slots are in use.
+  Result<SessionId> create_session();
+  void close_session(SessionId session);
+  /// Tokens that the session has evaluated.
+  [[nodiscard]] std::span<const std::int32_t> tokens(SessionId session) const;
+  [[nodiscard]] std::uint32_t position(SessionId session) const;
+
+  /// Evaluates the rows of a request together. On success every session named has advanced by its
+  /// rows.
+  ///
+  /// Errors: invalid_argument (malformed request: nothing has changed), out_of_memory (no page
+  /// left: nothing has changed), device failures (the sessions named are back where they were
+  /// before the step).
+  Result<StepOutput> step(const StepRequest& request);
+
+  /// Makes `position` (<= the session's) its end. At or above the floor (16 tokens) this only
+  /// shortens; below it the tokens from the nearest restore point on are evaluated again. Returns
+  /// how many were. The result equals a session that never went further.
+  Result<std::uint32_t> rewind(SessionId session, std::uint32_t position);
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ds4

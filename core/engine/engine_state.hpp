@@ -1,0 +1,105 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/weight_loader.hpp"
+#include "kv/kv_layout.hpp"
+#include "kv/page_pool.hpp"
+#include "kv/session_state.hpp"
+#include "kv/step_writer.hpp"
+#include "wrap/objects.hpp"
+
+namespace ds4 {
+
+/// A step class with its plan and its host copy of the step block.
+struct PlannedClass {
+  Plan plan;
+  std::vector<std::int32_t> words;  ///< staging; stays valid until the stream has copied it
+};
+
+/// A request taken apart by session, with the arrays that its segments point into. One object
+/// serves every step, so that a step allocates nothing.
+struct StepSegments {
+  std::vector<StepSegment> decode;
+  std::optional<StepSegment> prefill;
+  std::vector<SessionState*> sessions;  ///< of decode in order, then of prefill
+  std::vector<std::int32_t> tokens;
+  std::vector<std::uint8_t> wants_logits;
+  std::uint32_t logits_rows = 0;
+
+  void reserve(std::size_t rows, std::size_t slots);
+  void clear();
+  [[nodiscard]] std::uint32_t rows() const { return static_cast<std::uint32_t>(tokens.size()); }
+  [[nodiscard]] std::size_t count() const { return sessions.size(); }
+  [[nodiscard]] const StepSegment& at(std::size_t index) const {
+    return index < decode.size() ? decode[index] : *prefill;
+  }
+};
+
+/// Everything an engine owns. Members that hold device objects come after the device, so that they
+/// go first.
+struct Engine::State {
+  State(ModelFile model_file, std::shared_ptr<plugins::Device> on, EngineOptions chosen)
+      : model(std::move(model_file)), device(std::move(on)), options(std::move(chosen)) {}
+
+  Result<void> open();
+
+  // engine_step.cpp
+  Result<StepOutput> step(const StepRequest& request);
+  void shorten(SessionState& session, std::uint32_t position);
+
+  ModelFile model;
+  std::shared_ptr<plugins::Device> device;
+  EngineOptions options;
+  MemoryReport memory;
+
+  std::optional<plugins::Stream> stream;
+  ModelWeights weights;
+  KvLayout kv;
+  StepGeometry geometry;
+  std::vector<PagePool> pools;                         // by ratio class
+  std::vector<std::vector<std::int32_t>> page_tables;  // host copies, [slots * session pages]
+
+  std::optional<plugins::Buffer> rings, step_block, arena, workspace, sampled, logits, choices;
+  std::vector<plugins::Buffer> pool_buffers, table_buffers;
+
+  ds4_view workspace_view{};
+  std::vector<PlannedClass> classes;  // by rising size
+  std::vector<LayerSelections> selections;
+  std::vector<std::optional<SessionState>> sessions;  // by slot; a session's id is its slot
+
+  // Host results, sized at open.
+  std::vector<float> host_logits;
+  std::vector<std::int32_t> host_argmax;
+  std::vector<std::int32_t> previous_argmax;  // what -1 - k of the next step names
+  std::vector<LayerChoices> host_choices;
+  StepSegments segments;
+  std::uint32_t serial = 0;
+  std::uint32_t sampled_rows = 0;  // rows of the last step that -1 - k may name
+
+ private:
+  // engine_open.cpp
+  Result<void> check_options() const;
+  Result<void> allocate_kv();
+  Result<void> allocate_results();
+  Result<void> build_plans();
+  Result<plugins::Buffer> create(std::uint64_t bytes, std::uint32_t usage, std::string_view what,
+                                 std::uint64_t& counter);
+  [[nodiscard]] PlanInputs plan_inputs() const;
+  [[nodiscard]] std::vector<StepClass> step_classes() const;
+
+  // engine_step.cpp
+  Result<void> collect(const StepRequest& request);
+  Result<void> collect_part(std::span<const StepRow> part, bool is_prefill);
+  Result<void> check_segment(std::span<const StepRow> rows, bool is_prefill) const;
+  Result<void> reserve_pages();
+  Result<void> run(PlannedClass& planned, const StepRequest& request);
+  Result<void> write_forced(const StepRequest& request, std::uint32_t rows);
+  Result<void> read_choices(std::uint32_t rows);
+  void give_up();
+  void advance();
+};
+
+}  // namespace ds4

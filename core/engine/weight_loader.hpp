@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "model/model_file.hpp"
+#include "plan/plan.hpp"
+#include "wrap/device.hpp"
+#include "wrap/objects.hpp"
+
+namespace ds4 {
+
+/// All weights of a model on one device.
+struct ModelWeights {
+  WeightTable global{};
+  std::vector<WeightTable> layers;
+  std::vector<plugins::Weight> owned;  ///< keeps the handles of the tables alive
+  std::uint64_t device_bytes = 0;      ///< packed copies
+  std::uint64_t in_place_bytes = 0;    ///< used where the file is mapped
+};
+
+/// Called after each tensor with the bytes done so far, of all bytes, and the tensor's name.
+using WeightProgress =
+    std::function<void(std::uint64_t done, std::uint64_t total, std::string_view tensor)>;
+
+/// Imports every tensor of the main model. A type that the device does not take is converted on the
+/// way to F16 or F32, whichever it takes first, and the log says so with the size it then has.
+///
+/// Tensors are handed over in chunks; the file's pages stay mapped (and used in place where the
+/// device can). Errors: unsupported naming the tensor, its type and the device; what the backend
+/// reports.
+Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
+                                  const LogSink& log, const WeightProgress& progress);
+
+}  // namespace ds4
