@@ -4,6 +4,9 @@
     python3 save_checkpoint.py oracle-a DIR --encoding bf16 matrices BF16, the rest F32
     python3 save_checkpoint.py oracle-a DIR --encoding fp8  projections FP8 e4m3 with a UE8M0 scale per 128 x 128 block,
                                                             experts FP4 with a UE8M0 scale per 32, the rest BF16 / F32
+    python3 save_checkpoint.py mini ../golden/checkpoint --encoding fp8 --extras
+                                                            the checkpoint of the converter's tests: also tokenizer.json
+                                                            and digests.txt, what each tensor of the GGUF must decode to
 """
 import argparse
 import json
@@ -13,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import shapes
+from counter_rng import MASK
 
 FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], dtype=np.float32)
 
@@ -136,13 +140,69 @@ def save(shape, folder, encoding="f32"):
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
+def decoded(shape, encoding):
+    """Official name -> float32 values (integers for tables) that the stored bytes stand for."""
+    stored, out = encoded(shape, encoding), {}
+    for name, (kind, array) in stored.items():
+        if kind == "F8_E8M0":
+            continue
+        if kind == "F8_E4M3":
+            out[name] = decode_fp8(array, stored[name[:-6] + "scale"][1])
+        elif kind == "I8":
+            out[name] = decode_fp4(array, stored[name[:-6] + "scale"][1])
+        elif kind == "BF16":
+            out[name] = (array.astype(np.uint32) << 16).view(np.float32)
+        else:
+            out[name] = array.astype(np.int32) if kind == "I64" else array
+    return out
+
+
+def fnv_of_bytes(data):
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & MASK
+    return value
+
+
+def digests(shape, encoding):
+    """Lines "GGUF-name digest": 64-bit FNV-1a over the little-endian float32 (int32) values in file order."""
+    values, lines = decoded(shape, encoding), []
+    for name, dims in shapes.tensor_dims(shape):
+        _, layer, suffix = name.split(".", 2) if name.startswith("blk.") else ("", "", name)
+        if suffix in shapes.EXPERT_NAMES:
+            part = shapes.EXPERT_NAMES[suffix]
+            array = np.stack([values[f"layers.{layer}.ffn.experts.{e}.{part}.weight"] for e in range(dims[2])])
+        else:
+            array = values[f"layers.{layer}.{shapes.LAYER_NAMES[suffix]}" if layer else shapes.GLOBAL_NAMES[name]]
+        lines.append(f"{name} {fnv_of_bytes(np.ascontiguousarray(array).tobytes()):016x}\n")
+    return "".join(lines)
+
+
+def tokenizer_json(shape):
+    """A byte-level BPE of single symbols, two merges (one of each notation), two control and one added token."""
+    vocab = {chr(ord("!") + i): 2 + i for i in range(shape.vocab - 8)}
+    vocab.update({'"#': shape.vocab - 6, '$%': shape.vocab - 5})
+    added = [(0, "<\uff5cbegin\u2581of\u2581sentence\uff5c>", True), (1, "<\uff5cend\u2581of\u2581sentence\uff5c>", True),
+             (shape.vocab - 4, "<think>", False)]
+    return {
+        "version": "1.0",
+        "added_tokens": [{"id": i, "content": text, "special": special} for i, text, special in added],
+        "model": {"type": "BPE", "vocab": vocab, "merges": ['" #', ["$", "%"]]},
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shape", choices=shapes.SHAPES)
+    parser.add_argument("shape", choices=shapes.CHECKPOINTS)
     parser.add_argument("folder")
     parser.add_argument("--encoding", choices=("f32", "bf16", "fp8"), default="f32")
+    parser.add_argument("--extras", action="store_true")
     arguments = parser.parse_args()
-    save(shapes.SHAPES[arguments.shape], arguments.folder, arguments.encoding)
+    shape, folder = shapes.CHECKPOINTS[arguments.shape], Path(arguments.folder)
+    save(shape, folder, arguments.encoding)
+    if arguments.extras:
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(shape), ensure_ascii=False, indent=1) + "\n")
+        (folder / "digests.txt").write_text(digests(shape, arguments.encoding))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,17 @@ SHAPES = {
         yarn_context=512),
 }
 
+# Small enough to be committed as a checkpoint for the converter's tests; a few rows and columns exceed an FP8 block.
+CHECKPOINTS = {
+    **SHAPES,
+    "mini": Shape(
+        name="mini", seed=43, ratios=(0, 4, 128), width=32, heads=4, head_dim=32, rot_dim=8, q_rank=32, groups=2,
+        output_rank=80, window=8, index_heads=4, index_dim=16, index_top_k=3, experts=4, experts_used=2, expert_width=32,
+        hash_layers=1, route_scale=1.5, swiglu_limit=10.0, sinkhorn=20, hc_eps=1e-6, rms_eps=1e-6, rope_base=10000.0,
+        compress_rope_base=160000.0, yarn_factor=16.0, yarn_fast=32.0, yarn_slow=1.0, yarn_context=65536, streams=2,
+        vocab=64),
+}
+
 
 def tensor_dims(shape):
     """(GGUF name, dims in file order) of every tensor of the main model."""

@@ -206,6 +206,8 @@ def main():
             consistency(oracle)
             continue
         arguments.out.mkdir(parents=True, exist_ok=True)
+        digests = save_checkpoint.digests(shape, "f32")
+        (arguments.out / f"{name}.digests.txt").write_text(digests)
         for count in PROMPTS:
             tokens = prompt_tokens(shape, count)
             oracle.ties = 0
