@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "model/synthetic.hpp"
+#include "wrap/host_api.hpp"
+
+namespace ds4::test {
+
+/// A folder that goes with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The value of a Result; ends the test with its error otherwise.
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().what);
+  return *std::move(result);
+}
+inline void must(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().what);
+}
+
+/// Opens the only device of backend `name` from the build tree, on a team of its own.
+std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
+                                             const plugins::BackendOptions& options = {});
+
+/// Writes and opens the model of a spec.
+ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec);
+
+/// An engine on the reference backend over a model of its own.
+std::unique_ptr<Engine> open_engine(const TemporaryFolder& folder, const SyntheticSpec& spec,
+                                    EngineOptions options, std::uint32_t threads = 1,
+                                    const plugins::BackendOptions& backend = {});
+
+/// `count` token ids below `vocab`, from a seed.
+std::vector<std::int32_t> random_tokens(std::uint64_t seed, std::size_t count, std::uint32_t vocab);
+
+/// Evaluates tokens in prefill chunks of at most `chunk` rows and gives the logits of every row,
+/// one after the other.
+std::vector<float> all_logits(Engine& engine, SessionId session,
+                              const std::vector<std::int32_t>& tokens, std::uint32_t chunk);
+
+}  // namespace ds4::test
