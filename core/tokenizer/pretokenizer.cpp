@@ -88,10 +88,13 @@ class Isolator {
         return fail(Errc::internal, "PCRE2 can not split a text of ", piece.size(),
                     " bytes: ", pcre2_text(found));
       }
+      // Copied, because gap() and hit() use the same match data for the next stage.
       const PCRE2_SIZE* where = pcre2_get_ovector_pointer(match_);
-      if (where[0] > at) DS4_CHECK(gap(Range{range.begin + at, range.begin + where[0]}));
-      DS4_CHECK(hit(Range{range.begin + where[0], range.begin + where[1]}));
-      at = where[1];
+      const std::size_t begin = where[0];
+      const std::size_t end = where[1];
+      if (begin > at) DS4_CHECK(gap(Range{range.begin + at, range.begin + begin}));
+      DS4_CHECK(hit(Range{range.begin + begin, range.begin + end}));
+      at = end;
     }
     if (at < piece.size()) return gap(Range{range.begin + at, range.end});
     return {};
