@@ -120,8 +120,8 @@ class Engine {
   /// rows.
   ///
   /// Errors: invalid_argument (malformed request: nothing has changed), out_of_memory (no page
-  /// left: nothing has changed), device failures (the sessions named are back where they were
-  /// before the step).
+  /// left: nothing has changed), device failures (each session named is back at a restore point:
+  /// where it was, if its rings still hold that, else empty).
   Result<StepOutput> step(const StepRequest& request);
 
   /// Makes `position` (<= the session's) its end. At or above the floor (16 tokens) this only
