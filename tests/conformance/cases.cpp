@@ -1,0 +1,36 @@
+#include "tests/conformance/cases.hpp"
+
+#include <array>
+
+namespace ds4::conformance {
+
+std::span<const OpCases> all_cases() noexcept {
+  static constexpr std::array kCases{
+      OpCases{"embed_streams", embed_streams_cases},
+      OpCases{"hc_pre", hc_pre_cases},
+      OpCases{"hc_post", hc_post_cases},
+      OpCases{"q_project", q_project_cases},
+      OpCases{"kv_project", kv_project_cases},
+      OpCases{"kv_commit", kv_commit_cases},
+      OpCases{"compress_project", compress_project_cases},
+      OpCases{"compress_emit", compress_emit_cases},
+      OpCases{"compress_commit", compress_commit_cases},
+      OpCases{"index_score", index_score_cases},
+      OpCases{"index_topk", index_topk_cases},
+      OpCases{"attn_decode", attn_decode_cases},
+      OpCases{"attn_prefill_window", attn_prefill_window_cases},
+      OpCases{"attn_prefill_mixed", attn_prefill_mixed_cases},
+      OpCases{"attn_indexed", attn_indexed_cases},
+      OpCases{"attn_out", attn_out_cases},
+      OpCases{"route", route_cases},
+      OpCases{"moe_routed", moe_routed_cases},
+      OpCases{"ffn_shared", ffn_shared_cases},
+      OpCases{"head", head_cases},
+      OpCases{"sample_argmax", sample_argmax_cases},
+      OpCases{"sample_topk", sample_topk_cases},
+      OpCases{"steer", steer_cases},
+  };
+  return kCases;
+}
+
+}  // namespace ds4::conformance

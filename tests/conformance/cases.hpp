@@ -1,0 +1,39 @@
+#pragma once
+
+#include "tests/conformance/harness/bounds.hpp"
+#include "tests/conformance/harness/dtypes.hpp"
+#include "tests/conformance/harness/suite.hpp"
+
+/// One function per fused op, in <op>.cases.cpp: the grid that its composition is compared on.
+namespace ds4::conformance {
+
+void embed_streams_cases(Suite& suite);
+void hc_pre_cases(Suite& suite);
+void hc_post_cases(Suite& suite);
+void q_project_cases(Suite& suite);
+void kv_project_cases(Suite& suite);
+void kv_commit_cases(Suite& suite);
+void compress_project_cases(Suite& suite);
+void compress_emit_cases(Suite& suite);
+void compress_commit_cases(Suite& suite);
+void index_score_cases(Suite& suite);
+void index_topk_cases(Suite& suite);
+void attn_decode_cases(Suite& suite);
+void attn_prefill_window_cases(Suite& suite);
+void attn_prefill_mixed_cases(Suite& suite);
+void attn_indexed_cases(Suite& suite);
+void attn_out_cases(Suite& suite);
+void route_cases(Suite& suite);
+void moe_routed_cases(Suite& suite);
+void ffn_shared_cases(Suite& suite);
+void head_cases(Suite& suite);
+void sample_argmax_cases(Suite& suite);
+void sample_topk_cases(Suite& suite);
+void steer_cases(Suite& suite);
+
+/// What the four attention ids share: sources of every kind, with and without sink and rotation.
+void attention_cases(Suite& suite, std::uint32_t id, std::uint32_t pool_kind);
+/// What the two commits share.
+void commit_cases(Suite& suite, std::uint32_t id, std::uint32_t dtype);
+
+}  // namespace ds4::conformance

@@ -1,0 +1,159 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+constexpr std::uint32_t kSlots = 2;
+constexpr std::uint32_t kWidth = 64;
+constexpr std::uint32_t kTail = 16;
+
+struct Kind {
+  const char* label;
+  std::uint32_t ratio;
+  std::uint32_t pool_dtype;
+  ds4_rounding rounding;
+};
+
+constexpr ds4_rounding kFp8{DS4_ROUND_FP8_E4M3, 64, kTail, DS4_ROUNDING_TAIL_BF16};
+constexpr ds4_rounding kFp4{DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD};
+constexpr Kind kKinds[] = {
+    {"ratio 4, f32 rows", 4, DS4_DTYPE_F32, {}},
+    {"ratio 128, f32 rows", 128, DS4_DTYPE_F32, {}},
+    {"ratio 4, kv rows", 4, DS4_DTYPE_KV_ROW, kFp8},
+    {"ratio 128, kv rows", 128, DS4_DTYPE_KV_ROW, kFp8},
+    {"ratio 4, index rows", 4, DS4_DTYPE_INDEX_ROW, kFp4},
+};
+
+/// Windows that begin in the ring, wrap there and end in the workspace; every fifth entry of the
+/// third emission is left out, and the second has nothing but -1.
+std::vector<std::int32_t> window_list(Case& c, std::uint32_t span, std::uint32_t capacity,
+                                      std::uint32_t work_rows) {
+  std::vector<std::int32_t> list;
+  for (std::uint32_t e = 0; e < c.rows().rows; ++e) {
+    const std::uint32_t slot = e % kSlots;
+    const std::uint32_t start = c.random().below(capacity);
+    const std::uint32_t from_work = c.random().below(std::min(span, work_rows) + 1);
+    const std::uint32_t first = c.random().below(work_rows - from_work + 1);
+    for (std::uint32_t i = 0; i < span; ++i) {
+      std::uint32_t id = slot * capacity + (start + i) % capacity;
+      if (i >= span - from_work) id = kSlots * capacity + first + i - (span - from_work);
+      const bool is_left_out = e % 5 == 1 || (e % 5 == 2 && i % 5 == 0);
+      list.push_back(is_left_out ? -1 : static_cast<std::int32_t>(id));
+    }
+  }
+  return list;
+}
+
+void run_case(Case& c, const Kind& kind, bool is_yarn) {
+  const bool has_overlap = kind.ratio == 4;
+  const std::uint32_t span = has_overlap ? 8 : kind.ratio;
+  const std::uint32_t columns = has_overlap ? 2 * kWidth : kWidth;
+  const std::uint32_t capacity = span + 16;
+  const std::uint32_t rows = c.rows().rows;
+  const std::uint32_t work_rows = 2 * rows + 3;
+  auto op = c.op<ds4_op_compress_emit>(DS4_OP_COMPRESS_EMIT, has_overlap ? DS4_POOL_OVERLAP : 0);
+  const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kWidth}, 0.2, 1);
+  const Tensor& ring = c.input({kSlots, capacity, 2 * columns});
+  const Tensor& work = c.input({work_rows, 2 * columns});
+  const std::vector<std::int32_t> list = window_list(c, span, capacity, work_rows);
+  const std::uint32_t pool_rows = rows + 5;
+  std::vector<std::int32_t> ids;
+  std::vector<std::ptrdiff_t> emission_of(pool_rows, -1);
+  for (std::uint32_t e = 0; e < rows; ++e) {
+    // Descending, so that order does not hide a mistake; every fourth emission skips.
+    const std::uint32_t at = pool_rows - 1 - e;
+    ids.push_back(e % 4 == 3 ? -1 : static_cast<std::int32_t>(at));
+    if (e % 4 != 3 && c.rows().contains(e)) emission_of[at] = e;
+  }
+  const Tensor& pool = c.storage(kind.pool_dtype, {pool_rows, kWidth},
+                                 kind.pool_dtype == DS4_DTYPE_KV_ROW ? kTail : 0);
+  op.gain = gain.handle;
+  op.ring = ring.view;
+  op.work = work.view;
+  op.list = c.ints({rows, span}, list).view;
+  op.positions = c.ints({rows}, positions(c, rows)).view;
+  op.ids = c.ints({rows}, ids).view;
+  op.pool = pool.view;
+  op.rope = rope(kTail, is_yarn);
+  op.rounding = kind.rounding;
+  op.eps = 1e-6;
+
+  const auto pair = [&](std::int32_t id) {
+    const auto index = static_cast<std::size_t>(id);
+    const std::size_t stored = std::size_t{kSlots} * capacity;
+    return index < stored ? ring.vector(index) : work.vector(index - stored);
+  };
+  struct Pooled {
+    std::vector<double> row;
+    double reach = 0;  // largest value, times how far its weight can be off
+  };
+  const auto pooled = [&](std::size_t e) {
+    Pooled result{std::vector<double>(kWidth, 0), 0};
+    for (std::uint32_t d = 0; d < kWidth; ++d) {
+      double top = 0;
+      double sum = 0;
+      for (std::uint32_t i = 0; i < span; ++i) {
+        const std::int32_t id = list[e * span + i];
+        if (id < 0) continue;
+        const std::size_t column = has_overlap && i >= span / 2 ? kWidth + d : d;
+        const double score = static_cast<double>(pair(id)[columns + column]);
+        const double value = static_cast<double>(pair(id)[column]);
+        if (sum == 0 || score > top) {
+          const double shrink = sum == 0 ? 0 : std::exp(top - score);
+          result.row[d] *= shrink;
+          sum *= shrink;
+          top = score;
+        }
+        result.row[d] += std::exp(score - top) * value;
+        sum += std::exp(score - top);
+        result.reach = std::max(result.reach, std::abs(value) * (2 + 2 * std::abs(score)));
+      }
+      if (sum > 0) result.row[d] /= sum;
+    }
+    return result;
+  };
+  const bool is_transformed = (kind.rounding.flags & DS4_ROUNDING_HADAMARD) != 0;
+  const auto emission = [&](std::size_t row) { return static_cast<std::size_t>(emission_of[row]); };
+  const auto bound = per_row([&](std::size_t row) {
+    const Pooled p = pooled(emission(row));
+    const double r = rms(p.row, op.eps);
+    double largest = 0;
+    for (const double value : p.row) largest = std::max(largest, std::abs(value) / r);
+    const double element = max_abs(gain.values) * (p.reach / r + 1) * (1 + largest);
+    return std::vector{is_transformed ? element * std::sqrt(1.0 * kWidth) : element};
+  });
+  const auto row_max = per_row([&](std::size_t row) {
+    return std::vector{norm2(normed(pooled(emission(row)).row, &gain, op.eps))};
+  });
+  Check check{.name = "pool", .tensor = &pool, .norm = bound, .terms = 1.0 * span};
+  check.written = [&](std::size_t row) { return emission_of[row] >= 0; };
+  if (kind.pool_dtype == DS4_DTYPE_KV_ROW) {
+    check.code_step = [=](std::size_t row, std::size_t column, double value) {
+      return column < kWidth - kTail ? fp8_step(value, row_max(row, 0)) : bf16_step(value);
+    };
+  } else if (kind.pool_dtype == DS4_DTYPE_INDEX_ROW) {
+    check.code_step = [=](std::size_t row, std::size_t, double value) {
+      return fp4_step(value, row_max(row, 0));
+    };
+  }
+  c.compare(op.op, {check});
+}
+
+}  // namespace
+
+void compress_emit_cases(Suite& suite) {
+  for (const Kind& kind : kKinds) {
+    for (const bool is_yarn : {false, true}) {
+      const std::string label =
+          std::string(kind.label) + (is_yarn ? ", yarn rope" : ", plain rope");
+      for (const RowCase& rows : row_grid()) {
+        suite.run(label, rows, [&](Case& c) { run_case(c, kind, is_yarn); });
+      }
+    }
+  }
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,46 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+void compress_project_cases(Suite& suite) {
+  over_dtypes(
+      suite, DS4_ROLE_MATRIX, 40,
+      [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        for (const std::uint32_t ratio : {4U, 128U}) {
+          suite.run(label + ", ratio " + std::to_string(ratio), rows, [&](Case& c) {
+            constexpr std::uint32_t kColumns = 24;
+            auto op = c.op<ds4_op_compress_project>(DS4_OP_COMPRESS_PROJECT);
+            const Weight& wkv = c.weight(dtype, DS4_ROLE_MATRIX, {kColumns, width}, 0.1);
+            const Weight& wgate = c.weight(dtype, DS4_ROLE_MATRIX, {kColumns, width}, 0.1);
+            const Weight& ape =
+                c.weight(DS4_DTYPE_F32, DS4_ROLE_WINDOW_TABLE, {ratio, kColumns}, 0.5);
+            const Tensor& u = c.input({rows.rows, width});
+            std::vector<std::int32_t> window;
+            const std::uint32_t start = c.random().below(1000);
+            for (std::uint32_t i = 0; i < rows.rows; ++i) {
+              window.push_back(static_cast<std::int32_t>((start + i) % ratio));
+            }
+            const Tensor& pairs = c.output(DS4_DTYPE_F32, {2 * kColumns});
+            op.wkv = wkv.handle;
+            op.wgate = wgate.handle;
+            op.ape = ape.handle;
+            op.u = u.view;
+            op.ape_rows = c.ints({rows.rows}, window).view;
+            op.pairs = pairs.view;
+            const auto bound = [&](std::size_t row, std::size_t column) {
+              const double norm = norm2(u.vector(row));
+              if (column < kColumns) return norm2(wkv.row(column)) * norm;
+              const auto offset = ape.row(static_cast<std::size_t>(window[row]))[column - kColumns];
+              return norm2(wgate.row(column - kColumns)) * norm +
+                     std::abs(static_cast<double>(offset));
+            };
+            c.compare(op.op,
+                      {{.name = "pairs", .tensor = &pairs, .norm = bound, .terms = 1.0 * width}});
+          });
+        }
+      });
+}
+
+}  // namespace ds4::conformance

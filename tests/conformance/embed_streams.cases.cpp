@@ -1,0 +1,28 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+void embed_streams_cases(Suite& suite) {
+  constexpr std::uint32_t kVocab = 11;
+  constexpr std::uint32_t kStreams = 4;
+  over_dtypes(
+      suite, DS4_ROLE_EMBEDDING, 48,
+      [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        suite.run(label, rows, [&](Case& c) {
+          auto op = c.op<ds4_op_embed_streams>(DS4_OP_EMBED_STREAMS);
+          std::vector<std::int32_t> tokens;
+          for (std::uint32_t i = 0; i < rows.rows; ++i) {
+            tokens.push_back(static_cast<std::int32_t>(c.random().below(kVocab)));
+          }
+          op.weight = c.weight(dtype, DS4_ROLE_EMBEDDING, {kVocab, width}).handle;
+          op.tokens = c.ints({rows.rows}, tokens).view;
+          const Tensor& x = c.output(DS4_DTYPE_F32, {kStreams, width});
+          op.x = x.view;
+          c.compare(op.op, {{.name = "x", .tensor = &x}});
+        });
+      });
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,48 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool accumulates) {
+  const std::uint32_t inner = width == 256 ? 256 : 24;
+  auto op = c.op<ds4_op_ffn_shared>(DS4_OP_FFN_SHARED, accumulates ? DS4_MATMUL_ACCUMULATE : 0);
+  const Weight& gate = c.weight(dtype, DS4_ROLE_MATRIX, {inner, width}, 0.1);
+  const Weight& up = c.weight(dtype, DS4_ROLE_MATRIX, {inner, width}, 0.1);
+  const Weight& down = c.weight(dtype, DS4_ROLE_MATRIX, {width, inner}, 0.1);
+  const Tensor& v = c.input({c.rows().rows, width});
+  const Tensor& y = accumulates ? c.accumulator({width}) : c.output(DS4_DTYPE_F32, {width});
+  op.gate = gate.handle;
+  op.up = up.handle;
+  op.down = down.handle;
+  op.v = v.view;
+  op.y = y.view;
+  op.limit = 0.5;
+  op.inner = inner;
+  const auto bound = per_row([&](std::size_t row) {
+    const double norm = norm2(v.vector(row));
+    double middle = 0;
+    for (std::size_t r = 0; r < inner; ++r) {
+      middle += std::pow(norm2(gate.row(r)) * norm * (1 + norm2(up.row(r)) * norm), 2);
+    }
+    const double before = accumulates ? max_abs(y.vector(row - c.rows().tile_first)) : 0;
+    return std::vector{2 * max_row_norm(down) * std::sqrt(middle) + before};
+  });
+  c.compare(op.op, {{.name = "y", .tensor = &y, .norm = bound, .terms = 1.0 * (width + inner)}});
+}
+
+}  // namespace
+
+void ffn_shared_cases(Suite& suite) {
+  over_dtypes(
+      suite, DS4_ROLE_MATRIX, 40,
+      [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        suite.run(label + ", added", rows, [&](Case& c) { run_case(c, dtype, width, true); });
+        if (dtype != DS4_DTYPE_F32) return;
+        suite.run(label + ", stored", rows, [&](Case& c) { run_case(c, dtype, width, false); });
+      });
+}
+
+}  // namespace ds4::conformance

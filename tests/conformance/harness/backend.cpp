@@ -1,0 +1,253 @@
+#include "tests/conformance/harness/backend.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "base/thread_team.hpp"
+#include "ops/views.hpp"
+
+namespace ds4::conformance {
+namespace {
+
+Errc code_of(ds4_status status) {
+  switch (status) {
+    case DS4_E_INVALID_ARGUMENT:
+      return Errc::invalid_argument;
+    case DS4_E_UNSUPPORTED:
+      return Errc::unsupported;
+    case DS4_E_OUT_OF_MEMORY:
+      return Errc::out_of_memory;
+    case DS4_E_DEVICE_LOST:
+      return Errc::device_lost;
+    default:
+      return Errc::internal;
+  }
+}
+
+/// The error of a call, with the text that the backend gave.
+struct CallError : ds4_error {
+  CallError() : ds4_error{} { struct_size = sizeof(ds4_error); }
+  Result<void> check(ds4_status status, const char* call) const {
+    if (status == DS4_OK) return {};
+    return fail(code_of(status), call, " gives ", status, ": ", text);
+  }
+};
+
+void* host_alloc(void*, std::uint64_t bytes, std::uint64_t align, const char*) {
+  const std::uint64_t unit = align < sizeof(void*) ? sizeof(void*) : align;
+  return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+}
+
+ThreadTeam& team(void* ctx) {
+  return *static_cast<ThreadTeam*>(ctx);
+}
+
+ds4_host_api make_host(ThreadTeam& threads) {
+  ds4_host_api host{};
+  host.struct_size = sizeof(host);
+  host.abi_major = DS4_ABI_MAJOR;
+  host.abi_minor = DS4_ABI_MINOR;
+  host.host_ctx = &threads;
+  host.log = [](void*, std::uint32_t, const char*, const char*) {};
+  host.log_enabled = [](void*, std::uint32_t) -> std::uint32_t { return 0; };
+  host.alloc = host_alloc;
+  host.free = [](void*, void* p) { std::free(p); };
+  host.team_run = [](void* ctx, ds4_team_fn fn, void* arg) { team(ctx).run(fn, arg); };
+  host.team_barrier = [](void* ctx) { team(ctx).barrier(); };
+  host.team_size = [](void* ctx) { return team(ctx).threads(); };
+  host.get_option = [](void*, const char*) -> const char* { return nullptr; };
+  host.should_cancel = [](void*) -> std::uint32_t { return 0; };
+  host.get_host_extension = [](void*, const char*, std::uint32_t) -> const void* {
+    return nullptr;
+  };
+  return host;
+}
+
+}  // namespace
+
+struct Backend::State {
+  explicit State(std::uint32_t threads) : team(threads), host(make_host(team)) {}
+  ~State() {
+    if (workspace) api->buffer_destroy(workspace);
+    if (stream) api->stream_destroy(stream);
+    if (device) (void)api->device_close(device, nullptr);
+    if (library) dlclose(library);
+  }
+
+  Result<void> open(const std::filesystem::path& file, std::uint32_t index);
+  Result<void> reserve_workspace(std::uint64_t bytes);
+
+  ThreadTeam team;
+  ds4_host_api host;
+  void* library = nullptr;
+  const ds4_backend_api* api = nullptr;
+  ds4_device* device = nullptr;
+  ds4_stream* stream = nullptr;
+  ds4_buffer* workspace = nullptr;
+  std::uint64_t workspace_bytes = 0;
+  std::uint32_t memory_kind = 0;
+  std::uint64_t alignment = 1;
+  std::string title;
+};
+
+Result<void> Backend::State::open(const std::filesystem::path& file, std::uint32_t index) {
+  library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return fail(Errc::io, "cannot open backend: ", dlerror());
+  const auto entry = reinterpret_cast<ds4_backend_entry_fn>(dlsym(library, DS4_BACKEND_ENTRY_NAME));
+  if (!entry) return fail(Errc::unsupported, file.string(), ": no ", DS4_BACKEND_ENTRY_NAME);
+  CallError error;
+  DS4_CHECK(error.check(entry(&host, &api, &error), "entry"));
+  if (api->abi_major != DS4_ABI_MAJOR || api->abi_minor != DS4_ABI_MINOR) {
+    return fail(Errc::unsupported, file.string(), ": ABI ", api->abi_major, ".", api->abi_minor,
+                ", this program has ", DS4_ABI_MAJOR, ".", DS4_ABI_MINOR);
+  }
+  ds4_backend_info info{};
+  info.struct_size = sizeof(info);
+  DS4_CHECK(error.check(api->describe(&info, &error), "describe"));
+
+  std::vector<ds4_device_info> devices(index + 1);
+  for (auto& entry_info : devices) entry_info.struct_size = sizeof(ds4_device_info);
+  std::uint32_t count = 0;
+  DS4_CHECK(error.check(api->enumerate(devices.data(), index + 1, &count, &error), "enumerate"));
+  if (count <= index) {
+    return fail(Errc::unsupported, info.name, ": wanted device ", index, ", it has ", count, ": ",
+                api->device_reason(index));
+  }
+  const ds4_device_info& chosen = devices[index];
+  if (chosen.memory_kinds == 0) return fail(Errc::unsupported, info.name, ": no memory kind");
+  memory_kind = chosen.memory[0].kind;
+  alignment = chosen.memory[0].alignment;
+  title = std::string(info.name) + " " + info.version + " on " + chosen.name;
+
+  ds4_device_options options{};
+  options.struct_size = sizeof(options);
+  options.flags = DS4_DEVICE_VALIDATE;
+  DS4_CHECK(error.check(api->device_open(index, &options, &device, &error), "device_open"));
+  return error.check(api->stream_create(device, &stream, &error), "stream_create");
+}
+
+Result<void> Backend::State::reserve_workspace(std::uint64_t bytes) {
+  if (bytes <= workspace_bytes) return {};
+  if (workspace) api->buffer_destroy(workspace);
+  workspace = nullptr;
+  workspace_bytes = 0;
+  CallError error;
+  DS4_CHECK(error.check(
+      api->buffer_create(device, bytes, memory_kind, DS4_USAGE_ACTIVATION, &workspace, &error),
+      "buffer_create of the workspace"));
+  workspace_bytes = bytes;
+  return {};
+}
+
+Backend::Backend(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Backend::~Backend() = default;
+
+Result<std::unique_ptr<Backend>> Backend::open(const std::filesystem::path& file,
+                                               std::uint32_t device, std::uint32_t threads) {
+  auto state = std::make_unique<State>(threads);
+  DS4_CHECK(state->open(file, device));
+  return std::unique_ptr<Backend>(new Backend(std::move(state)));
+}
+
+const std::string& Backend::title() const noexcept {
+  return state_->title;
+}
+std::uint64_t Backend::alignment() const noexcept {
+  return state_->alignment;
+}
+
+Result<ds4_buffer*> Backend::create_buffer(std::uint64_t bytes) {
+  CallError error;
+  ds4_buffer* buffer = nullptr;
+  DS4_CHECK(error.check(state_->api->buffer_create(state_->device, bytes, state_->memory_kind,
+                                                   DS4_USAGE_ACTIVATION, &buffer, &error),
+                        "buffer_create"));
+  return buffer;
+}
+
+void Backend::destroy_buffer(ds4_buffer* buffer) noexcept {
+  state_->api->buffer_destroy(buffer);
+}
+
+Result<void> Backend::write(ds4_buffer* buffer, std::span<const std::byte> bytes) {
+  CallError error;
+  DS4_CHECK(error.check(
+      state_->api->buffer_write(state_->stream, buffer, 0, bytes.data(), bytes.size(), &error),
+      "buffer_write"));
+  return error.check(state_->api->stream_sync(state_->stream, &error), "stream_sync");
+}
+
+Result<void> Backend::read(const ds4_buffer* buffer, std::span<std::byte> bytes) {
+  CallError error;
+  DS4_CHECK(error.check(
+      state_->api->buffer_read(state_->stream, buffer, 0, bytes.data(), bytes.size(), &error),
+      "buffer_read"));
+  return error.check(state_->api->stream_sync(state_->stream, &error), "stream_sync");
+}
+
+bool Backend::accepts(const ds4_weight_desc& desc) {
+  ds4_weight_answer answer{};
+  answer.struct_size = sizeof(answer);
+  CallError error;
+  return state_->api->weight_query(state_->device, &desc, &answer, &error) == DS4_OK &&
+         answer.accepted != 0;
+}
+
+Result<ds4_weight*> Backend::create_weight(const ds4_weight_desc& desc,
+                                           std::span<const std::byte> bytes) {
+  const ds4_backend_api& api = *state_->api;
+  CallError error;
+  ds4_import* import = nullptr;
+  DS4_CHECK(error.check(api.weight_import_begin(state_->device, &desc, 0, &import, &error),
+                        "weight_import_begin"));
+  const std::size_t half = bytes.size() / 2;
+  for (const auto& [begin, part] :
+       {std::pair{std::size_t{0}, bytes.first(half)}, std::pair{half, bytes.subspan(half)}}) {
+    const ds4_status status =
+        api.weight_import_write(import, begin, part.data(), part.size(), &error);
+    if (status != DS4_OK) api.weight_import_abort(import);
+    DS4_CHECK(error.check(status, "weight_import_write"));
+  }
+  ds4_weight* weight = nullptr;
+  DS4_CHECK(error.check(api.weight_import_finish(import, &weight, &error), "weight_import_finish"));
+  return weight;
+}
+
+void Backend::destroy_weight(ds4_weight* weight) noexcept {
+  state_->api->weight_destroy(weight);
+}
+
+Result<std::uint32_t> Backend::support(const ds4_op& op, std::string* why) {
+  ds4_op_support answer{};
+  answer.struct_size = sizeof(answer);
+  CallError error;
+  DS4_CHECK(
+      error.check(state_->api->op_support(state_->device, &op, &answer, &error), "op_support"));
+  if (why) why->append(answer.reason);
+  return answer.level;
+}
+
+Result<void> Backend::run(std::span<const ds4_op* const> ops, const ds4_view& step) {
+  const ds4_backend_api& api = *state_->api;
+  const auto count = static_cast<std::uint32_t>(ops.size());
+  CallError error;
+  std::uint64_t bytes = 0;
+  DS4_CHECK(error.check(api.workspace_size(state_->device, ops.data(), count, &bytes, &error),
+                        "workspace_size"));
+  DS4_CHECK(state_->reserve_workspace(bytes));
+  ds4_submission submission{};
+  submission.struct_size = sizeof(submission);
+  submission.count = count;
+  submission.ops = ops.data();
+  submission.step = step;
+  if (bytes != 0) {
+    const auto words = static_cast<std::uint32_t>((bytes + 3) / 4);
+    submission.workspace = make_view(state_->workspace, 0, DS4_DTYPE_F32, {words});
+  }
+  DS4_CHECK(error.check(api.enqueue(state_->stream, &submission, &error), "enqueue"));
+  return error.check(api.stream_sync(state_->stream, &error), "stream_sync");
+}
+
+}  // namespace ds4::conformance

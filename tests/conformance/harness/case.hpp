@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/views.hpp"
+#include "tests/conformance/harness/backend.hpp"
+#include "tests/conformance/harness/random.hpp"
+#include "tests/conformance/harness/rows.hpp"
+
+namespace ds4::conformance {
+
+/// A tensor on the device with what it held before the op ran.
+struct Tensor {
+  ds4_view view{};
+  std::uint64_t begin = 0;         ///< bytes of guard in front of the values
+  std::vector<std::byte> initial;  ///< the whole buffer, guards included
+  std::vector<float> values;       ///< decoded, of float and encoded inputs
+  std::uint32_t width = 0;
+  bool is_input = false;
+  bool is_storage = false;  ///< rows count over all outer extents: rings and pools
+
+  /// One vector of the innermost extent, counted over all outer extents.
+  [[nodiscard]] std::span<const float> vector(std::size_t index) const {
+    return std::span(values).subspan(index * width, width);
+  }
+};
+
+/// A weight on the device with its decoded values.
+struct Weight {
+  ds4_weight* handle = nullptr;
+  std::vector<float> values;
+  std::uint32_t width = 0;
+
+  [[nodiscard]] std::size_t rows() const { return width == 0 ? 0 : values.size() / width; }
+  [[nodiscard]] std::span<const float> row(std::size_t index) const {
+    return std::span(values).subspan(index * width, width);
+  }
+};
+
+/// For an output element: `row` counts rows of the step (or of the pool), `column` the values of
+/// the row, outer extents first.
+using ElementBound = std::function<double(std::size_t row, std::size_t column)>;
+
+/// How one output of a case is compared.
+struct Check {
+  std::string_view name;           ///< as in tolerances.hpp
+  const Tensor* tensor = nullptr;  ///< an output
+  /// Norm-wise bound N of the element; limit = c * eps_f32 * sqrt(terms) * N. Empty: bits.
+  ElementBound norm = {};
+  double terms = 1;
+  /// Distance of neighbouring codes at a value: an element beyond the limit but within one step
+  /// counts as a flipped code. Empty: none may.
+  std::function<double(std::size_t row, std::size_t column, double value)> code_step = {};
+
+  /// I32 outputs: whether the two ids of an element may change places. Empty: exact.
+  std::function<bool(std::size_t row, std::int32_t a, std::int32_t b)> may_swap = {};
+  /// Columns that have a meaning; empty: all.
+  std::function<std::size_t(std::size_t row)> columns = {};
+  /// Rows that are written; empty: the range. Others must keep their bits.
+  std::function<bool(std::size_t row)> written = {};
+};
+
+/// What one case found.
+struct Outcome {
+  std::optional<Error> failure;
+  bool composed = false;   ///< the backend does not have the fused op: nothing to compare
+  double worst_ratio = 0;  ///< error / limit of the worst element
+  double worst_error = 0;
+  double worst_limit = 0;
+  std::uint64_t values = 0;  ///< that may flip
+  std::uint64_t flips = 0;
+};
+
+/// Builds one case: inputs, weights, outputs; then runs the fused op and its composition on the
+/// same backend from the same memory and compares. A failing call is kept and ends the case.
+class Case {
+ public:
+  Case(Backend& backend, std::uint64_t seed, std::string_view label, const RowCase& rows);
+  ~Case();
+  Case(const Case&) = delete;
+  Case& operator=(const Case&) = delete;
+
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] const RowCase& rows() const noexcept { return rows_; }
+
+  /// An F32 input of the case's kind of values, times `scale`.
+  const Tensor& input(std::initializer_list<std::uint32_t> extents, double scale = 1);
+  /// An F32 input of a few whole numbers, so that equal values are met often.
+  const Tensor& ties(std::initializer_list<std::uint32_t> extents);
+  /// Rows of the given dtype with random valid codes.
+  const Tensor& encoded(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents,
+                        std::uint32_t row_tail = 0);
+  const Tensor& ints(std::initializer_list<std::uint32_t> extents,
+                     const std::vector<std::int32_t>& values);
+  /// An output of rows (a tile of them where the row case says so): every bit is set before.
+  const Tensor& output(std::uint32_t dtype, std::initializer_list<std::uint32_t> inner);
+  /// An output that is added to: random values, not poison.
+  const Tensor& accumulator(std::initializer_list<std::uint32_t> inner);
+  /// An output that is not indexed by rows, such as a ring or a pool.
+  const Tensor& storage(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents,
+                        std::uint32_t row_tail = 0);
+
+  /// A weight of normal values times `scale`, encoded as `dtype`.
+  const Weight& weight(std::uint32_t dtype, std::uint32_t role,
+                       std::initializer_list<std::uint32_t> extents, double scale = 1,
+                       double offset = 0);
+  /// An I32 table of ids below `limit`.
+  const Weight& id_table(std::uint32_t rows, std::uint32_t columns, std::uint32_t limit);
+
+  /// A fused descriptor with the range of the row case.
+  template <class Op>
+  Op op(std::uint32_t id, std::uint32_t flags = 0) {
+    Op result = make_op<Op>(id);
+    result.op.flags = flags;
+    result.op.tag = 7U << 16 | 5U;
+    result.rows = rows_.range;
+    return result;
+  }
+
+  /// Runs both roads and compares the outputs.
+  void compare(const ds4_op& fused, const std::vector<Check>& checks);
+
+  [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
+
+ private:
+  friend class CaseSink;
+  const Tensor& floats(std::initializer_list<std::uint32_t> extents, std::vector<float> values);
+  Tensor& allocate(ds4_view view, const std::vector<std::byte>* content);
+  const Weight& import(std::uint32_t dtype, std::uint32_t role,
+                       std::initializer_list<std::uint32_t> extents,
+                       const std::vector<std::byte>& bytes, std::vector<float> values);
+  double sample();
+  void fail_with(const Error& error);
+  Result<void> restore();
+  Result<std::vector<std::vector<std::byte>>> snapshot(const std::vector<Check>& checks);
+  Result<void> run(const ds4_op& fused, const std::vector<Check>& checks);
+  Result<void> check_output(const Check& check, const std::vector<std::byte>& fused,
+                            const std::vector<std::byte>& composed);
+  Result<void> check_row(const Check& check, std::size_t index, const std::byte* fused,
+                         const std::byte* composed);
+  Result<void> check_value(const Check& check, std::size_t row, std::size_t column, float fused,
+                           float composed);
+  Result<void> check_untouched(const std::vector<Check>& checks);
+
+  Backend& backend_;
+  Random random_;
+  RowCase rows_;
+  std::deque<Tensor> tensors_;
+  std::deque<Weight> weights_;
+  ds4_view step_{};
+  Outcome outcome_;
+  double tolerance_ = 0;  // c of the check that runs
+  std::string_view op_name_;
+};
+
+}  // namespace ds4::conformance

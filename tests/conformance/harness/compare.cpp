@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "ops/op_table.hpp"
+#include "plan/lowering/lowering.hpp"
+#include "tests/conformance/harness/case.hpp"
+#include "tests/conformance/harness/row_codec.hpp"
+#include "tests/conformance/tolerances.hpp"
+
+namespace ds4::conformance {
+
+/// Collects a composition; scratch comes from the case, filled with poison.
+class CaseSink final : public LoweringSink {
+ public:
+  explicit CaseSink(Case& owner) : case_(owner) {}
+
+  ds4_view scratch(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents) override {
+    ds4_view view{};
+    view.dtype = dtype;
+    for (const std::uint32_t extent : extents) view.extent[view.rank++] = extent;
+    set_contiguous_strides(view);
+    return case_.allocate(view, nullptr).view;
+  }
+
+  void emit(const ds4_op& op) override {
+    auto& words = ops_.emplace_back((op.struct_size + 7) / 8);
+    std::memcpy(words.data(), &op, op.struct_size);
+  }
+
+  [[nodiscard]] std::vector<const ds4_op*> ops() const {
+    std::vector<const ds4_op*> result;
+    for (const auto& words : ops_) result.push_back(reinterpret_cast<const ds4_op*>(words.data()));
+    return result;
+  }
+
+ private:
+  Case& case_;
+  std::deque<std::vector<std::uint64_t>> ops_;
+};
+
+namespace {
+
+std::string_view tolerance_name(std::uint32_t id) {
+  switch (id) {
+    case DS4_OP_ATTN_DECODE:
+    case DS4_OP_ATTN_PREFILL_WINDOW:
+    case DS4_OP_ATTN_PREFILL_MIXED:
+    case DS4_OP_ATTN_INDEXED:
+      return "attention";
+    default:
+      return op_name(id);
+  }
+}
+
+bool same_bits(float a, float b) {
+  return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+}  // namespace
+
+void Case::compare(const ds4_op& fused, const std::vector<Check>& checks) {
+  if (outcome_.failure) return;
+  op_name_ = tolerance_name(fused.id);
+  if (auto done = run(fused, checks); !done) fail_with(done.error());
+}
+
+Result<void> Case::restore() {
+  for (const Tensor& tensor : tensors_) {
+    DS4_CHECK(backend_.write(tensor.view.buffer, tensor.initial));
+  }
+  return {};
+}
+
+Result<std::vector<std::vector<std::byte>>> Case::snapshot(const std::vector<Check>& checks) {
+  std::vector<std::vector<std::byte>> result;
+  for (const Check& check : checks) {
+    auto& bytes = result.emplace_back(check.tensor->initial.size());
+    DS4_CHECK(backend_.read(check.tensor->view.buffer, bytes));
+  }
+  return result;
+}
+
+Result<void> Case::run(const ds4_op& fused, const std::vector<Check>& checks) {
+  std::string reason;
+  DS4_TRY(const std::uint32_t level, backend_.support(fused, &reason));
+  if (level == DS4_SUPPORT_NO) {
+    outcome_.composed = true;
+    return {};
+  }
+  DS4_CHECK(restore());
+  const ds4_op* one[] = {&fused};
+  if (auto done = backend_.run(one, step_); !done) return done.error().in("fused");
+  DS4_TRY(const auto direct, snapshot(checks));
+
+  CaseSink sink(*this);
+  DS4_CHECK(lower(fused, sink));
+  if (outcome_.failure) return *outcome_.failure;
+  DS4_CHECK(restore());
+  if (auto done = backend_.run(sink.ops(), step_); !done) return done.error().in("composition");
+  DS4_TRY(const auto composed, snapshot(checks));
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    DS4_CHECK(check_output(checks[i], direct[i], composed[i]));
+  }
+  return check_untouched(checks);
+}
+
+Result<void> Case::check_output(const Check& check, const std::vector<std::byte>& fused,
+                                const std::vector<std::byte>& composed) {
+  const Tensor& tensor = *check.tensor;
+  tolerance_ = check.norm ? tolerance_of(op_name_, check.name) : 0;
+  if (check.norm && tolerance_ == 0) {
+    return fail(Errc::internal, op_name_, ".", check.name, " has no entry in tolerances.hpp");
+  }
+  std::size_t rows = tensor.view.extent[0];
+  for (std::uint32_t axis = 1; tensor.is_storage && axis + 1 < tensor.view.rank; ++axis) {
+    rows *= tensor.view.extent[axis];
+  }
+  const std::size_t body = tensor.initial.size() - 2 * tensor.begin;
+  const std::size_t row_bytes = rows == 0 ? 0 : body / rows;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t at = tensor.begin + i * row_bytes;
+    const std::size_t row = i + tensor.view.first_row;
+    const bool is_written =
+        check.written ? check.written(row) : rows_.contains(static_cast<std::uint32_t>(row));
+    if (is_written) {
+      DS4_CHECK(check_row(check, i, &fused[at], &composed[at]));
+    } else if (std::memcmp(&fused[at], &tensor.initial[at], row_bytes) != 0 ||
+               std::memcmp(&composed[at], &tensor.initial[at], row_bytes) != 0) {
+      return fail(Errc::internal, check.name, ": row ", row, " is outside the range and changed");
+    }
+  }
+  return {};
+}
+
+Result<void> Case::check_row(const Check& check, std::size_t index, const std::byte* fused,
+                             const std::byte* composed) {
+  const ds4_view& view = check.tensor->view;
+  const std::size_t row = index + view.first_row;
+  std::size_t columns = 1;
+  const std::uint32_t outermost = check.tensor->is_storage ? view.rank - 1 : 1;
+  for (std::uint32_t axis = outermost; axis < view.rank; ++axis) columns *= view.extent[axis];
+  const std::size_t wanted = check.columns ? check.columns(row) : columns;
+  if (view.dtype == DS4_DTYPE_I32) {
+    for (std::size_t c = 0; c < wanted; ++c) {
+      std::int32_t a = 0;
+      std::int32_t b = 0;
+      std::memcpy(&a, fused + 4 * c, 4);
+      std::memcpy(&b, composed + 4 * c, 4);
+      if (a != b && !(check.may_swap && check.may_swap(row, a, b))) {
+        return fail(Errc::internal, check.name, "[", row, ", ", c, "]: fused ", a, ", composed ",
+                    b);
+      }
+    }
+    return {};
+  }
+  const std::size_t width = view_width(view);
+  const std::size_t bytes = view_row_bytes(view.dtype, view_width(view), view.row_tail).value_or(0);
+  for (std::size_t vector = 0; vector * width < wanted; ++vector) {
+    const auto a =
+        decode_view_row(view.dtype, view_width(view), view.row_tail, fused + vector * bytes);
+    const auto b =
+        decode_view_row(view.dtype, view_width(view), view.row_tail, composed + vector * bytes);
+    for (std::size_t c = 0; c < width && vector * width + c < wanted; ++c) {
+      DS4_CHECK(check_value(check, row, vector * width + c, a[c], b[c]));
+    }
+    if (!check.norm && !check.columns &&
+        std::memcmp(fused + vector * bytes, composed + vector * bytes, bytes) != 0) {
+      return fail(Errc::internal, check.name, "[", row, "]: equal values in different bytes");
+    }
+  }
+  return {};
+}
+
+Result<void> Case::check_value(const Check& check, std::size_t row, std::size_t column, float fused,
+                               float composed) {
+  if (check.code_step) ++outcome_.values;
+  // A NaN is what the memory held before: nothing was written.
+  if (same_bits(fused, composed) && !std::isnan(fused)) return {};
+  const double error = std::abs(static_cast<double>(fused) - static_cast<double>(composed));
+  // The floor is the smallest normal number: below it relative bounds have no meaning.
+  const double limit =
+      check.norm ? tolerance_ * kEpsF32 * std::sqrt(check.terms) * check.norm(row, column) +
+                       static_cast<double>(std::numeric_limits<float>::min())
+                 : 0;
+  if (check.norm && error <= limit) {
+    if (error / limit > outcome_.worst_ratio) {
+      outcome_.worst_ratio = error / limit;
+      outcome_.worst_error = error;
+      outcome_.worst_limit = limit;
+    }
+    return {};
+  }
+  if (check.code_step) {
+    const double step = std::max(check.code_step(row, column, static_cast<double>(fused)),
+                                 check.code_step(row, column, static_cast<double>(composed)));
+    if (error <= step + limit) {
+      ++outcome_.flips;
+      return {};
+    }
+  }
+  return fail(Errc::internal, check.name, "[", row, ", ", column, "]: fused ", fused, ", composed ",
+              composed, ", difference ", error, ", limit ", limit);
+}
+
+Result<void> Case::check_untouched(const std::vector<Check>& checks) {
+  for (const Tensor& tensor : tensors_) {
+    const bool may_change =
+        !tensor.is_input || std::any_of(checks.begin(), checks.end(), [&](const Check& check) {
+          return check.tensor == &tensor;
+        });
+    std::vector<std::byte> now(tensor.initial.size());
+    DS4_CHECK(backend_.read(tensor.view.buffer, now));
+    if (!may_change && now != tensor.initial) {
+      return fail(Errc::internal, "an input changed");
+    }
+    const std::size_t end = now.size() - tensor.begin;
+    if (std::memcmp(now.data(), tensor.initial.data(), tensor.begin) != 0 ||
+        std::memcmp(&now[end], &tensor.initial[end], tensor.begin) != 0) {
+      return fail(Errc::internal, "memory before or behind a tensor changed");
+    }
+  }
+  return {};
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ops/op_table.hpp"
+#include "tests/conformance/harness/suite.hpp"
+
+namespace ds4::conformance {
+
+/// Every dtype that a model's weights may have; all rows of 256 values are whole blocks.
+inline constexpr std::array kWeightDtypes{DS4_DTYPE_F32,  DS4_DTYPE_F16,   DS4_DTYPE_BF16,
+                                          DS4_DTYPE_Q8_0, DS4_DTYPE_Q4_0,  DS4_DTYPE_Q2_K,
+                                          DS4_DTYPE_Q3_K, DS4_DTYPE_Q4_K,  DS4_DTYPE_Q5_K,
+                                          DS4_DTYPE_Q6_K, DS4_DTYPE_MXFP4, DS4_DTYPE_IQ2_XXS};
+
+/// Those that the backend takes for a role; core converts the others (plugins, weights).
+std::vector<std::uint32_t> accepted_dtypes(Suite& suite, std::uint32_t role);
+
+/// Calls body(case label, dtype, width, rows): plain F32 on all row choices at a small width, then
+/// every accepted dtype at 256 on the short ones.
+template <class Body>
+void over_dtypes(Suite& suite, std::uint32_t role, std::uint32_t small_width, Body body) {
+  for (const RowCase& rows : row_grid()) {
+    body("f32 width " + std::to_string(small_width), DS4_DTYPE_F32, small_width, rows);
+  }
+  for (const std::uint32_t dtype : accepted_dtypes(suite, role)) {
+    for (const RowCase& rows : short_row_grid()) {
+      body(std::string(view_dtype_name(dtype)) + " width 256", dtype, 256U, rows);
+    }
+  }
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,80 @@
+#include "tests/conformance/harness/rows.hpp"
+
+#include "ops/views.hpp"
+
+namespace ds4::conformance {
+namespace {
+
+RowCase all_rows(std::uint32_t rows, Values values = Values::normal, const char* note = "") {
+  RowCase result;
+  result.label = std::to_string(rows) + " rows" + note;
+  result.rows = rows;
+  result.decode_rows = rows;
+  result.range = range_all(rows);
+  result.count = rows;
+  result.tile_rows = rows;
+  result.values = values;
+  return result;
+}
+
+RowCase mixed(const char* label, std::uint32_t rows, ds4_range range, std::uint32_t first,
+              std::uint32_t count) {
+  RowCase result;
+  result.label = label;
+  result.rows = rows;
+  result.decode_rows = 3;
+  result.prefill_rows = 5;
+  result.range = range;
+  result.first = first;
+  result.count = count;
+  result.tile_rows = rows;
+  return result;
+}
+
+RowCase tile(const char* label, std::uint32_t begin, std::uint32_t count) {
+  RowCase result = mixed(label, 12, {4, DS4_STEP_ROWS, begin, DS4_SLOT_NONE}, begin, count);
+  result.tile_first = begin;
+  result.tile_rows = 4;
+  return result;
+}
+
+RowCase no_rows() {
+  RowCase result = all_rows(4);
+  result.label = "no rows";
+  result.decode_rows = 0;
+  result.range = range_counted(4, DS4_STEP_ROWS);
+  result.count = 0;
+  return result;
+}
+
+RowCase padded() {
+  return mixed("3 + 5 rows of 10", 10, range_counted(10, DS4_STEP_ROWS), 0, 8);
+}
+RowCase prefill() {
+  return mixed("the 5 prefill rows", 10, range_prefill(7), 3, 5);
+}
+
+}  // namespace
+
+std::vector<RowCase> row_grid() {
+  return {all_rows(1),
+          all_rows(2),
+          all_rows(3),
+          all_rows(5),
+          all_rows(17),
+          padded(),
+          prefill(),
+          mixed("the 3 decode rows", 10, range_counted(10, DS4_STEP_DECODE_ROWS), 0, 3),
+          tile("a full tile", 4, 4),
+          tile("a tile beyond the last row", 8, 0),
+          tile("a tile with 2 rows", 6, 2),
+          no_rows(),
+          all_rows(2, Values::zero, " of zeros"),
+          all_rows(3, Values::large, " of large values")};
+}
+
+std::vector<RowCase> short_row_grid() {
+  return {all_rows(1), all_rows(5), padded(), prefill(), tile("a tile with 2 rows", 6, 2)};
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ds4/ops.h"
+
+namespace ds4::conformance {
+
+/// What the values of the inputs look like.
+enum class Values { normal, zero, large };
+
+/// One choice of rows: what the step block says, which range the op has, and how outputs are
+/// placed.
+struct RowCase {
+  std::string label;
+  std::uint32_t rows = 0;  ///< rows that the views hold, padding included
+  std::uint32_t decode_rows = 0;
+  std::uint32_t prefill_rows = 0;
+  ds4_range range{};
+  std::uint32_t first = 0;  ///< what the range means for this step
+  std::uint32_t count = 0;
+  std::uint32_t tile_first = 0;  ///< first_row of outputs
+  std::uint32_t tile_rows = 0;   ///< rows of outputs
+  Values values = Values::normal;
+
+  [[nodiscard]] bool contains(std::uint32_t row) const noexcept {
+    return row >= first && row < first + count;
+  }
+};
+
+/// 1, 2, 3, 5 and 17 rows; decode and prefill together, each alone, with padding; tiles; no rows;
+/// inputs of zeros and of large values.
+[[nodiscard]] std::vector<RowCase> row_grid();
+
+/// A few of row_grid() that differ most: for ops whose other choices multiply.
+[[nodiscard]] std::vector<RowCase> short_row_grid();
+
+}  // namespace ds4::conformance

@@ -1,0 +1,120 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+constexpr std::uint32_t kSlots = 2;
+constexpr std::uint32_t kPageRows = 4;
+constexpr std::uint32_t kPages = 5;
+constexpr std::uint32_t kEntries = kPages * kPageRows;
+constexpr std::uint32_t kHeads = 4;
+constexpr std::uint32_t kDim = 64;
+
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t key_dtype,
+              const ds4_rounding& rounding, bool is_yarn) {
+  const std::uint32_t rows = c.rows().rows;
+  const std::uint32_t rank = width == 256 ? 256 : 24;
+  auto op = c.op<ds4_op_index_score>(DS4_OP_INDEX_SCORE);
+  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads * kDim, rank}, 0.1);
+  const Weight& proj = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads, width}, 0.1);
+  const Tensor& qr = c.input({rows, rank});
+  const Tensor& u = c.input({rows, width});
+  const Tensor& keys = c.encoded(key_dtype, {kSlots * kEntries, kDim});
+  // Pages of the two sessions lie interleaved and in descending order.
+  std::vector<std::int32_t> table;
+  for (std::uint32_t s = 0; s < kSlots; ++s) {
+    for (std::uint32_t p = 0; p < kPages; ++p) {
+      table.push_back(static_cast<std::int32_t>(kSlots * (kPages - 1 - p) + s));
+    }
+  }
+  std::vector<std::int32_t> slots;
+  std::vector<std::int32_t> counts;
+  for (std::uint32_t i = 0; i < rows; ++i) {
+    slots.push_back(static_cast<std::int32_t>(c.random().below(kSlots)));
+    // None, a full page, one row into the next page, all.
+    constexpr std::int32_t kCounts[] = {kPageRows + 1, 0, kEntries, kPageRows, 11};
+    counts.push_back(kCounts[i % 5]);
+  }
+  const Tensor& scores = c.output(DS4_DTYPE_F32, {kEntries});
+  op.wq_b = wq_b.handle;
+  op.proj = proj.handle;
+  op.qr = qr.view;
+  op.u = u.view;
+  op.positions = c.ints({rows}, positions(c, rows)).view;
+  op.keys.kind = DS4_SOURCE_PAGES;
+  op.keys.page_rows = kPageRows;
+  op.keys.rows = keys.view;
+  op.keys.count = c.ints({rows}, counts).view;
+  op.keys.slot = c.ints({rows}, slots).view;
+  op.keys.table = c.ints({kSlots, kPages}, table).view;
+  op.scores = scores.view;
+  op.rope = rope(16, is_yarn);
+  op.rounding = rounding;
+  op.heads = kHeads;
+  op.dim = kDim;
+  op.scale = 1 / std::sqrt(1.0 * kHeads * kDim);
+
+  double key_norm = 0;
+  for (std::size_t k = 0; k < kSlots * kEntries; ++k) {
+    key_norm = std::max(key_norm, norm2(keys.vector(k)));
+  }
+  const auto weight_bound = [&](std::size_t row) {
+    return max_row_norm(proj) * norm2(u.vector(row)) * op.scale;
+  };
+  // Rotation and transform keep norms, so a query's error as a vector is that of its chain.
+  const auto bound = per_row([&](std::size_t row) {
+    const double query = std::sqrt(1.0 * kDim) * max_row_norm(wq_b) * norm2(qr.vector(row));
+    return std::vector{kHeads * weight_bound(row) * query * key_norm};
+  });
+  Check check{.name = "scores",
+              .tensor = &scores,
+              .norm = bound,
+              .terms = 1.0 * std::max(std::max(rank, width), kDim)};
+  check.columns = [&](std::size_t row) { return static_cast<std::size_t>(counts[row]); };
+  if (rounding.format != DS4_ROUND_NONE) {
+    // One code of one query changes: half of the largest value at most, times key and weight.
+    const double key_max = max_abs(keys.values);
+    const auto flip = per_row([&, key_max](std::size_t row) {
+      const auto queries = product(wq_b, widen(qr.vector(row)));
+      double largest = 0;
+      for (std::uint32_t h = 0; h < kHeads; ++h) {
+        largest = std::max(largest, norm2(std::span(queries).subspan(h * kDim, kDim)));
+      }
+      return std::vector{weight_bound(row) * fp4_step(largest, largest) * key_max};
+    });
+    check.code_step = [flip](std::size_t row, std::size_t, double) { return flip(row, 0); };
+  }
+  c.compare(op.op, {check});
+}
+
+}  // namespace
+
+void index_score_cases(Suite& suite) {
+  constexpr ds4_rounding kNone{};
+  constexpr ds4_rounding kTransform{DS4_ROUND_NONE, 0, 0, DS4_ROUNDING_HADAMARD};
+  constexpr ds4_rounding kFp4{DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD};
+  for (const bool is_yarn : {false, true}) {
+    const std::string kind = is_yarn ? "yarn rope" : "plain rope";
+    for (const RowCase& rows : row_grid()) {
+      suite.run("unrounded, f32 keys, " + kind, rows,
+                [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, DS4_DTYPE_F32, kNone, is_yarn); });
+      suite.run("transformed, f32 keys, " + kind, rows, [&](Case& c) {
+        run_case(c, DS4_DTYPE_F32, 40, DS4_DTYPE_F32, kTransform, is_yarn);
+      });
+      suite.run("fp4, index rows, " + kind, rows, [&](Case& c) {
+        run_case(c, DS4_DTYPE_F32, 40, DS4_DTYPE_INDEX_ROW, kFp4, is_yarn);
+      });
+    }
+  }
+  for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
+    for (const RowCase& rows : {short_row_grid()[1], short_row_grid()[3]}) {
+      suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
+                [&](Case& c) { run_case(c, dtype, 256, DS4_DTYPE_INDEX_ROW, kTransform, true); });
+    }
+  }
+}
+
+}  // namespace ds4::conformance

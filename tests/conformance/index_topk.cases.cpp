@@ -1,0 +1,30 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+void index_topk_cases(Suite& suite) {
+  for (const std::uint32_t k : {1U, 4U, 9U}) {
+    for (const RowCase& rows : row_grid()) {
+      suite.run("top " + std::to_string(k), rows, [&](Case& c) {
+        constexpr std::uint32_t kEntries = 13;
+        auto op = c.op<ds4_op_index_topk>(DS4_OP_INDEX_TOPK);
+        const Tensor& scores = c.ties({rows.rows, kEntries});
+        // Fewer than k, exactly k, all, none.
+        std::vector<std::int32_t> counts;
+        for (std::uint32_t i = 0; i < rows.rows; ++i) {
+          const std::uint32_t choices[] = {kEntries, k, k - 1, 0, 7};
+          counts.push_back(static_cast<std::int32_t>(choices[i % 5]));
+        }
+        const Tensor& ids = c.output(DS4_DTYPE_I32, {k});
+        op.scores = scores.view;
+        op.count = c.ints({rows.rows}, counts).view;
+        op.ids = ids.view;
+        c.compare(op.op, {{.name = "ids", .tensor = &ids}});
+      });
+    }
+  }
+}
+
+}  // namespace ds4::conformance

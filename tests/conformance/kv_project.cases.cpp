@@ -1,0 +1,91 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+struct Kind {
+  const char* label;
+  std::uint32_t head_dim;
+  ds4_rounding rounding;
+};
+
+// Without a rounding the values are compared as they are; with it, codes may flip. 112 - 16 leaves
+// a short last block of 32.
+constexpr Kind kKinds[] = {
+    {"unrounded", 112, {DS4_ROUND_NONE, 0, 0, 0}},
+    {"transformed", 64, {DS4_ROUND_NONE, 0, 0, DS4_ROUNDING_HADAMARD}},
+    {"fp8 and bf16 tail", 144, {DS4_ROUND_FP8_E4M3, 64, 16, DS4_ROUNDING_TAIL_BF16}},
+    {"fp8, short block", 112, {DS4_ROUND_FP8_E4M3, 64, 16, 0}},
+    {"fp4, transformed", 64, {DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD}},
+};
+
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, const Kind& kind, bool is_yarn) {
+  auto op = c.op<ds4_op_kv_project>(DS4_OP_KV_PROJECT);
+  const Weight& wkv = c.weight(dtype, DS4_ROLE_MATRIX, {kind.head_dim, width}, 0.1);
+  const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kind.head_dim}, 0.2, 1);
+  const Tensor& u = c.input({c.rows().rows, width});
+  const Tensor& kv = c.output(DS4_DTYPE_F32, {kind.head_dim});
+  op.wkv = wkv.handle;
+  op.gain = gain.handle;
+  op.u = u.view;
+  op.positions = c.ints({c.rows().rows}, positions(c, c.rows().rows)).view;
+  op.kv = kv.view;
+  op.rope = rope(16, is_yarn);
+  op.rounding = kind.rounding;
+  op.eps = 1e-6;
+
+  const bool is_transformed = (kind.rounding.flags & DS4_ROUNDING_HADAMARD) != 0;
+  const auto unit = [&](std::size_t row) {
+    return normed(product(wkv, widen(u.vector(row))), &gain, op.eps);
+  };
+  const auto bound = per_row([&](std::size_t row) {
+    const auto raw = product(wkv, widen(u.vector(row)));
+    const double r = rms(raw, op.eps);
+    const double chain = max_row_norm(wkv) * norm2(u.vector(row)) / r;
+    double largest = 0;
+    for (const double value : raw) largest = std::max(largest, std::abs(value) / r);
+    const double element = max_abs(gain.values) * (chain + 1) * (1 + largest);
+    // The transform has norm 1 as a whole; one value may collect what all of them had.
+    return std::vector{is_transformed ? element * std::sqrt(1.0 * kind.head_dim) : element};
+  });
+  // No value exceeds the row's norm, whatever is rotated or transformed.
+  const auto row_max = per_row([&](std::size_t row) { return std::vector{norm2(unit(row))}; });
+  Check check{.name = "kv", .tensor = &kv, .norm = bound, .terms = 1.0 * width};
+  const std::size_t head = kind.head_dim - kind.rounding.tail;
+  if (kind.rounding.format == DS4_ROUND_FP8_E4M3) {
+    check.code_step = [=](std::size_t row, std::size_t column, double value) {
+      if (column < head) return fp8_step(value, row_max(row, 0));
+      return (kind.rounding.flags & DS4_ROUNDING_TAIL_BF16) != 0 ? bf16_step(value) : 0.0;
+    };
+  } else if (kind.rounding.format == DS4_ROUND_FP4_E2M1) {
+    check.code_step = [=](std::size_t row, std::size_t, double value) {
+      return fp4_step(value, row_max(row, 0));
+    };
+  }
+  c.compare(op.op, {check});
+}
+
+}  // namespace
+
+void kv_project_cases(Suite& suite) {
+  for (const Kind& kind : kKinds) {
+    for (const bool is_yarn : {false, true}) {
+      const std::string label =
+          std::string(kind.label) + (is_yarn ? ", yarn rope" : ", plain rope");
+      for (const RowCase& rows : row_grid()) {
+        suite.run(label, rows, [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, kind, is_yarn); });
+      }
+    }
+  }
+  for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
+    for (const RowCase& rows : short_row_grid()) {
+      suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
+                [&](Case& c) { run_case(c, dtype, 256, kKinds[0], true); });
+    }
+  }
+}
+
+}  // namespace ds4::conformance

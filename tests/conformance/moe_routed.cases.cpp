@@ -1,0 +1,70 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+constexpr std::uint32_t kExperts = 5;
+constexpr std::uint32_t kChosen = 3;
+
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, double limit) {
+  const std::uint32_t inner = width == 256 ? 256 : 24;
+  const std::uint32_t rows = c.rows().rows;
+  auto op = c.op<ds4_op_moe_routed>(DS4_OP_MOE_ROUTED);
+  const Weight& gate = c.weight(dtype, DS4_ROLE_EXPERT_GATE, {kExperts, inner, width}, 0.1);
+  const Weight& up = c.weight(dtype, DS4_ROLE_EXPERT_UP, {kExperts, inner, width}, 0.1);
+  const Weight& down = c.weight(dtype, DS4_ROLE_EXPERT_DOWN, {kExperts, width, inner}, 0.1);
+  // Experts repeat within a row; a row may have one expert less, or none.
+  std::vector<std::int32_t> ids;
+  for (std::uint32_t i = 0; i < rows * kChosen; ++i) {
+    const bool is_left_out = i / kChosen % 4 == 3 || (i / kChosen % 4 == 1 && i % kChosen == 1);
+    ids.push_back(is_left_out ? -1 : static_cast<std::int32_t>(c.random().below(kExperts)));
+  }
+  const Tensor& v = c.input({rows, width});
+  const Tensor& weights = c.input({rows, kChosen});
+  const Tensor& y = c.output(DS4_DTYPE_F32, {width});
+  op.gate = gate.handle;
+  op.up = up.handle;
+  op.down = down.handle;
+  op.v = v.view;
+  op.ids = c.ints({rows, kChosen}, ids).view;
+  op.weights = weights.view;
+  op.y = y.view;
+  op.limit = limit;
+  op.inner = inner;
+
+  // |silu(g) u| and its error are bounded by the product of both chains.
+  const auto bound = per_row([&](std::size_t row) {
+    const double norm = norm2(v.vector(row));
+    double sum = 0;
+    for (std::uint32_t k = 0; k < kChosen; ++k) {
+      const std::int32_t id = ids[row * kChosen + k];
+      if (id < 0) continue;
+      const std::size_t first = static_cast<std::size_t>(id);
+      double middle = 0;
+      for (std::size_t r = first * inner; r < (first + 1) * inner; ++r) {
+        middle += std::pow(norm2(gate.row(r)) * norm * (1 + norm2(up.row(r)) * norm), 2);
+      }
+      sum += std::abs(static_cast<double>(weights.values[row * kChosen + k])) *
+             max_row_norm(down, first * width, width) * std::sqrt(middle);
+    }
+    return std::vector{2 * sum};
+  });
+  c.compare(op.op, {{.name = "y", .tensor = &y, .norm = bound, .terms = 1.0 * (width + inner)}});
+}
+
+}  // namespace
+
+void moe_routed_cases(Suite& suite) {
+  over_dtypes(
+      suite, DS4_ROLE_EXPERT_GATE, 40,
+      [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        suite.run(label + ", limit 0.5", rows, [&](Case& c) { run_case(c, dtype, width, 0.5); });
+        if (dtype != DS4_DTYPE_F32) return;
+        suite.run(label + ", no limit", rows, [&](Case& c) { run_case(c, dtype, width, 0); });
+      });
+}
+
+}  // namespace ds4::conformance

@@ -1,0 +1,82 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool is_yarn) {
+  constexpr std::uint32_t kHeads = 3;
+  constexpr std::uint32_t kHeadDim = 32;
+  constexpr std::uint32_t kRotated = 16;
+  const std::uint32_t rank = width == 256 ? 256 : 24;
+  auto op = c.op<ds4_op_q_project>(DS4_OP_Q_PROJECT);
+  const Weight& wq_a = c.weight(dtype, DS4_ROLE_MATRIX, {rank, width}, 0.1);
+  const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {rank}, 0.2, 1);
+  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads * kHeadDim, rank}, 0.1);
+  const Tensor& u = c.input({c.rows().rows, width});
+  const Tensor& qr = c.output(DS4_DTYPE_F32, {rank});
+  const Tensor& q = c.output(DS4_DTYPE_F32, {kHeads, kHeadDim});
+  op.wq_a = wq_a.handle;
+  op.gain = gain.handle;
+  op.wq_b = wq_b.handle;
+  op.u = u.view;
+  op.positions = c.ints({c.rows().rows}, positions(c, c.rows().rows)).view;
+  op.qr = qr.view;
+  op.q = q.view;
+  op.rope = rope(kRotated, is_yarn);
+  op.eps = 1e-6;
+
+  // Error of qr relative to eps * sqrt(terms): the chain's bound over the row's rms, once for the
+  // value and once for the rms itself.
+  const auto low_bounds = [&](std::size_t row) {
+    const auto raw = product(wq_a, widen(u.vector(row)));
+    const double r = rms(raw, op.eps);
+    const double chain = max_row_norm(wq_a) * norm2(u.vector(row)) / r;
+    std::vector<double> bound(rank);
+    for (std::uint32_t i = 0; i < rank; ++i) {
+      bound[i] =
+          std::abs(static_cast<double>(gain.values[i])) * (chain + 1) * (1 + std::abs(raw[i]) / r);
+    }
+    return bound;
+  };
+  const auto high_bounds = [&](std::size_t row) {
+    const auto unit = normed(product(wq_a, widen(u.vector(row))), &gain, op.eps);
+    const auto raw = product(wq_b, unit);
+    const double spread = norm2(low_bounds(row)) + norm2(unit);
+    std::vector<double> bound;
+    for (std::uint32_t first = 0; first < raw.size(); first += kHeadDim) {
+      const double r = rms(std::span(raw).subspan(first, kHeadDim), op.eps);
+      const double chain = max_row_norm(wq_b, first, kHeadDim) * spread / r;
+      // One head's values lie below sqrt(head_dim) after its norm.
+      bound.insert(bound.end(), kHeadDim,
+                   (chain + 1) * (1 + std::sqrt(static_cast<double>(kHeadDim))));
+    }
+    return bound;
+  };
+  const double terms = std::max(width, rank);
+  c.compare(op.op, {{.name = "qr", .tensor = &qr, .norm = per_row(low_bounds), .terms = terms},
+                    {.name = "q", .tensor = &q, .norm = per_row(high_bounds), .terms = terms}});
+}
+
+}  // namespace
+
+void q_project_cases(Suite& suite) {
+  for (const bool is_yarn : {false, true}) {
+    const std::string kind = is_yarn ? "yarn rope, " : "plain rope, ";
+    for (const RowCase& rows : row_grid()) {
+      suite.run(kind + "f32 width 40", rows,
+                [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, is_yarn); });
+    }
+  }
+  for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
+    // Both row choices hold rows that end a tile of 2, 4 or 8.
+    for (const RowCase& rows : {short_row_grid()[1], short_row_grid()[3]}) {
+      suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
+                [&](Case& c) { run_case(c, dtype, 256, true); });
+    }
+  }
+}
+
+}  // namespace ds4::conformance

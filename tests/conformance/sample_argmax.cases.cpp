@@ -1,0 +1,28 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+namespace {
+
+/// Logits of a few whole numbers, so that the largest one is met more than once.
+void run_case(Case& c, bool has_column) {
+  constexpr std::uint32_t kVocab = 41;
+  auto op = c.op<ds4_op_sample>(DS4_OP_SAMPLE_ARGMAX);
+  const Tensor& ids = has_column ? c.output(DS4_DTYPE_I32, {1}) : c.output(DS4_DTYPE_I32, {});
+  op.x = c.ties({c.rows().rows, kVocab}).view;
+  op.ids = ids.view;
+  c.compare(op.op, {{.name = "ids", .tensor = &ids}});
+}
+
+}  // namespace
+
+void sample_argmax_cases(Suite& suite) {
+  for (const RowCase& rows : row_grid()) {
+    suite.run("ids [rows]", rows, [](Case& c) { run_case(c, false); });
+    suite.run("ids [rows, 1]", rows, [](Case& c) { run_case(c, true); });
+  }
+}
+
+}  // namespace ds4::conformance

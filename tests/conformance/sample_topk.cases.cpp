@@ -1,0 +1,24 @@
+#include <cmath>
+
+#include "tests/conformance/cases.hpp"
+
+namespace ds4::conformance {
+
+void sample_topk_cases(Suite& suite) {
+  for (const std::uint32_t k : {1U, 5U, 41U}) {
+    for (const RowCase& rows : row_grid()) {
+      suite.run("top " + std::to_string(k), rows, [&](Case& c) {
+        constexpr std::uint32_t kVocab = 41;
+        auto op = c.op<ds4_op_sample>(DS4_OP_SAMPLE_TOPK);
+        const Tensor& ids = c.output(DS4_DTYPE_I32, {k});
+        const Tensor& values = c.output(DS4_DTYPE_F32, {k});
+        op.x = c.ties({rows.rows, kVocab}).view;
+        op.ids = ids.view;
+        op.values = values.view;
+        c.compare(op.op, {{.name = "ids", .tensor = &ids}, {.name = "values", .tensor = &values}});
+      });
+    }
+  }
+}
+
+}  // namespace ds4::conformance
