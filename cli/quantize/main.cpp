@@ -78,6 +78,11 @@ int run(ConvertOptions& options, const std::string& type, const std::string& exp
   if (!is_overwrite && !options.is_dry_run && std::filesystem::exists(options.output, code)) {
     return complain(kUsage, options.output.string() + ": exists; give --overwrite to replace it");
   }
+  if (!std::filesystem::is_directory(options.source, code)) {
+    return complain(kFailure,
+                    options.source.string() +
+                        ": is not a folder; give the folder of the downloaded checkpoint");
+  }
   const auto tokenizer = options.source / "tokenizer.json";
   if (options.with_tokenizer && !std::filesystem::exists(tokenizer, code)) {
     return complain(kFailure, tokenizer.string() +
