@@ -26,11 +26,11 @@ struct NoteFacts {
 /// True for `[a-z][a-z0-9]*(-[a-z0-9]+)*` of at most 31 characters.
 [[nodiscard]] bool is_backend_name(std::string_view name) noexcept;
 
-/// Reads the notes of one segment (a sequence of Elf_Nhdr records) and adds the ds4 ones to
-/// `found`, each 1; the last one's fields go to `out`. Malformed records end the sequence.
-/// Refusals: no-note (a ds4 note of another size or type, or with an unterminated field).
-[[nodiscard]] Verdict read_notes(std::span<const std::byte> segment, NoteFacts& out,
-                                 std::uint32_t& found);
+/// Reads the notes of one segment (a sequence of Elf_Nhdr records, padded to `alignment`, 4 or 8)
+/// and counts the ds4 ones in `found`; the last one's fields go to `out`. A malformed record ends
+/// the sequence. Refusals: no-note (a ds4 note of another size or type, or an unterminated field).
+[[nodiscard]] Verdict read_notes(std::span<const std::byte> segment, std::uint64_t alignment,
+                                 NoteFacts& out, std::uint32_t& found);
 
 /// Checks 7 to 9: name, kind, versions, sanitizer flag, instruction sets.
 /// `expected_name` is the one in the file's name; `isa` what this processor has (cpu_isa()).

@@ -84,6 +84,7 @@ class HostApi {
  private:
   struct PerBackend;
   struct Callbacks;
+  [[nodiscard]] bool reserve(std::uint64_t bytes) noexcept;
   HostOptions options_;
   std::atomic<std::uint64_t> allocated_{0};
   std::atomic<bool> cancelled_{false};
