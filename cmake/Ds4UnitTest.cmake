@@ -5,8 +5,15 @@ function(ds4_unit_test name)
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
-  add_executable(${name} ${arg_SOURCES} "${PROJECT_SOURCE_DIR}/tests/unit/main.cpp")
-  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} Boost::unit_test_framework ds4-options)
+  if(NOT TARGET ds4-unit-main)
+    # The runner is the same for all, so it is compiled once.
+    add_library(ds4-unit-main OBJECT "${PROJECT_SOURCE_DIR}/tests/unit/main.cpp")
+    target_link_libraries(ds4-unit-main PRIVATE Boost::unit_test_framework ds4-options)
+    target_compile_definitions(ds4-unit-main PRIVATE BOOST_TEST_DYN_LINK)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE
+    ds4-unit-main ${arg_LIBRARIES} Boost::unit_test_framework ds4-options)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_definitions(${name} PRIVATE BOOST_TEST_DYN_LINK
     DS4_SOURCE_DIR="${PROJECT_SOURCE_DIR}" DS4_BINARY_DIR="${PROJECT_BINARY_DIR}" ${arg_DEFINITIONS})

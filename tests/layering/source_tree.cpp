@@ -36,7 +36,11 @@ std::string resolve(const fs::path& root, const SourceFile& file, const Include&
   if (include.quoted) folders.insert(folders.begin(), file.folder());
   for (const std::string& folder : folders) {
     const fs::path candidate = (fs::path(folder) / include.text).lexically_normal();
-    if (fs::is_regular_file(root / candidate)) return candidate.generic_string();
+    // A header that CMake configures lies in the tree as its template.
+    const fs::path source = candidate.string() + ".in";
+    if (fs::is_regular_file(root / candidate) || fs::is_regular_file(root / source)) {
+      return candidate.generic_string();
+    }
   }
   return {};
 }
