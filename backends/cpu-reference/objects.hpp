@@ -1,0 +1,93 @@
+/// What the opaque handles of the ABI are in this backend: host memory and plain records.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ds4/backend_sdk.hpp"
+
+namespace ds4::reference {
+
+inline constexpr const char* kName = "cpu-reference";
+inline constexpr const char* kVersion = "0.1.0";
+inline constexpr std::uint64_t kAlignment = 64;
+
+/// Memory from the host's counted allocator where it has one, else from operator new. 64-byte
+/// aligned; zero bytes give a valid block too. Throws OUT_OF_MEMORY.
+std::byte* allocate(const ds4_host_api& host, std::uint64_t bytes, const char* tag);
+void release(const ds4_host_api& host, std::byte* block) noexcept;
+
+}  // namespace ds4::reference
+
+struct ds4_device {
+  const ds4_host_api* host = nullptr;
+  bool validates = false;  ///< DS4_DEVICE_VALIDATE: undeclared overlap is refused
+  bool composes = false;   ///< option cpu-reference.compose=on: no tier-2 op
+  std::atomic<std::uint64_t> children{0};
+  std::array<std::atomic<std::uint64_t>, 8> bytes_by_usage{};
+  std::atomic<std::uint64_t> bytes_now{0};
+  std::atomic<std::uint64_t> bytes_peak{0};
+  std::atomic<std::uint64_t> ops_run{0};
+  std::array<std::atomic<std::uint64_t>, 128> calls_by_op{};
+
+  void count_bytes(std::uint32_t usage, std::uint64_t bytes) noexcept {
+    bytes_by_usage[usage] += bytes;
+    const std::uint64_t now = bytes_now += bytes;
+    std::uint64_t peak = bytes_peak;
+    while (peak < now && !bytes_peak.compare_exchange_weak(peak, now)) {
+    }
+  }
+  void uncount_bytes(std::uint32_t usage, std::uint64_t bytes) noexcept {
+    bytes_by_usage[usage] -= bytes;
+    bytes_now -= bytes;
+  }
+};
+
+struct ds4_buffer {
+  ds4_device* device = nullptr;
+  std::byte* data = nullptr;
+  std::uint64_t bytes = 0;
+  std::uint32_t usage = 0;
+  bool is_owned = true;  ///< false: imported host memory
+};
+
+struct ds4_stream {
+  ds4_device* device = nullptr;
+};
+
+struct ds4_weight {
+  ds4_device* device = nullptr;
+  const std::byte* data = nullptr;  ///< rows in the source's own block format
+  std::byte* owned = nullptr;       ///< null when used in place
+  std::uint64_t bytes = 0;
+  std::uint32_t dtype = 0;
+  std::uint32_t rank = 0;
+  std::array<std::uint32_t, 4> extent{};
+
+  [[nodiscard]] std::uint32_t width() const noexcept { return extent[rank - 1]; }
+  /// Rows of `width` values; a rank-1 weight is one row.
+  [[nodiscard]] std::uint64_t rows() const noexcept {
+    std::uint64_t n = 1;
+    for (std::uint32_t d = 0; d + 1 < rank; ++d) n *= extent[d];
+    return n;
+  }
+  [[nodiscard]] std::uint64_t row_bytes() const noexcept {
+    const auto shape = ds4::sdk::block_shape(dtype);
+    return std::uint64_t{width()} / shape.values * shape.bytes;
+  }
+  [[nodiscard]] const std::byte* row(std::uint64_t r) const noexcept {
+    return data + r * row_bytes();
+  }
+};
+
+struct ds4_import {
+  ds4_weight weight;
+  bool is_in_place = false;
+  struct Piece {
+    std::uint64_t begin, end;
+  };
+  std::vector<Piece> pieces;  ///< written byte ranges: sorted, disjoint, not touching
+};

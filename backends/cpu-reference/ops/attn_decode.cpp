@@ -1,0 +1,18 @@
+/// attn_decode: any rows, all compressed rows or none; contract in ds4/ops.h.
+#include "fused_attention.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_attention& op) {
+  check_attention(c, op, {DS4_SOURCE_NONE, DS4_SOURCE_PAGES});
+}
+
+}  // namespace
+
+extern const OpEntry kAttnDecode =
+    make_entry_with<ds4_op_attention, AttentionLayout, check, run_attention, attention_work>(
+        DS4_OP_ATTN_DECODE);
+
+}  // namespace ds4::reference

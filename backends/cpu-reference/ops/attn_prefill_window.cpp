@@ -1,0 +1,18 @@
+/// attn_prefill_window: window rows alone; contract in ds4/ops.h.
+#include "fused_attention.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_attention& op) {
+  check_attention(c, op, {DS4_SOURCE_NONE});
+}
+
+}  // namespace
+
+extern const OpEntry kAttnPrefillWindow =
+    make_entry_with<ds4_op_attention, AttentionLayout, check, run_attention, attention_work>(
+        DS4_OP_ATTN_PREFILL_WINDOW);
+
+}  // namespace ds4::reference

@@ -1,0 +1,62 @@
+/// matmul_act: queries against stored keys, -inf where there is no key; contract in ds4/ops.h.
+#include <limits>
+
+#include "../row_codec.hpp"
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+struct Layout {
+  float* key;
+  Layout(Arena&, Arena& local, const ds4_op_matmul_act& op)
+      : key(local.take<float>(width_of(op.q))) {}
+};
+
+void check(Check& c, const ds4_op_matmul_act& op) {
+  c.rows(op.q, "q", kF32, {kAny, kAny});
+  c.source(op.keys, "keys", op.q.extent[2], {DS4_SOURCE_PAGES, DS4_SOURCE_LIST});
+  c.rows(op.y, "y", kF32, {op.q.extent[1], kAny}, Check::Use::output);
+}
+
+void run(Context& c, const ds4_op_matmul_act& op, const sdk::RowRange& rows) {
+  const Layout at(c.shared, c.local, op);
+  const Bytes q = Context::bytes(op.q);
+  const Bytes y = Context::bytes(op.y);
+  const RowSource keys = Context::source(op.keys);
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  // One item is one column: its key is decoded once for all heads.
+  each_vector(c, rows, y.width, [&](std::uint32_t r, std::uint32_t e) {
+    const std::int64_t seen = keys.size(r);
+    if (seen < 0 || seen > std::int64_t{y.width}) {
+      if (e == 0) c.bad_index("keys.count", r, seen, y.width);
+      return;
+    }
+    sdk::SourceEntry entry;
+    if (e < seen) entry = keys.at(r, e);
+    if (entry.row == sdk::SourceEntry::kOutside) {
+      return c.bad_index("keys", r, entry.value, keys.rows.entries);
+    }
+    const bool is_there = entry.row >= 0;
+    if (is_there) {
+      decode_row(keys.rows.dtype, keys.rows.tail,
+                 keys.rows.entry(static_cast<std::uint32_t>(entry.row)), q.width, at.key);
+    }
+    for (std::uint32_t h = 0; h < q.middle; ++h) {
+      f32(y.row(r, h))[e] =
+          is_there ? static_cast<float>(dot(f32(q.row(r, h)), at.key, q.width)) : kNone;
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_matmul_act& op, std::uint64_t rows) {
+  return sdk::sat_mul(elementwise_work(rows, op.q), width_of(op.y));
+}
+
+}  // namespace
+
+extern const OpEntry kMatmulAct =
+    make_entry_with<ds4_op_matmul_act, Layout, check, run, work>(DS4_OP_MATMUL_ACT);
+
+}  // namespace ds4::reference

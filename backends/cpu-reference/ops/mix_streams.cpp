@@ -1,0 +1,45 @@
+/// mix_streams: a small matrix per row times the row's streams; contract in ds4/ops.h.
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_mix_streams& op) {
+  c.rows(op.x, "x", kF32, {kAny, kAny});
+  c.rows(op.y, "y", kF32, {kAny, op.x.extent[2]}, Check::Use::output);
+  const bool is_transposed = (op.op.flags & DS4_MIX_TRANSPOSE) != 0;
+  const std::uint32_t m = op.y.extent[1];
+  const std::uint32_t n = op.x.extent[1];
+  c.rows(op.a, "a", kF32, {is_transposed ? n : m, is_transposed ? m : n});
+}
+
+void run(Context& c, const ds4_op_mix_streams& op, const sdk::RowRange& rows) {
+  const Bytes a = Context::bytes(op.a);
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  const bool is_transposed = (op.op.flags & DS4_MIX_TRANSPOSE) != 0;
+  const bool accumulates = (op.op.flags & DS4_MIX_ACCUMULATE) != 0;
+  each_vector(c, rows, y.middle, [&](std::uint32_t r, std::uint32_t m) {
+    float* out = f32(y.row(r, m));
+    for (std::uint32_t d = 0; d < y.width; ++d) {
+      double sum = accumulates ? out[d] : 0.0;
+      for (std::uint32_t n = 0; n < x.middle; ++n) {
+        const double factor = is_transposed ? f32(a.row(r, n))[m] : f32(a.row(r, m))[n];
+        sum += factor * f32(x.row(r, n))[d];
+      }
+      out[d] = static_cast<float>(sum);
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_mix_streams& op, std::uint64_t rows) {
+  return sdk::sat_mul(elementwise_work(rows, op.x), vectors_of(op.y));
+}
+
+}  // namespace
+
+extern const OpEntry kMixStreams =
+    make_entry<ds4_op_mix_streams, check, run, work>(DS4_OP_MIX_STREAMS);
+
+}  // namespace ds4::reference

@@ -1,0 +1,35 @@
+/// normalize_sum: y = x / max(sum of x, floor) * scale; contract in ds4/ops.h.
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_normalize_sum& op) {
+  c.rows(op.x, "x", kF32, {kAny});
+  c.rows(op.y, "y", kF32, {op.x.extent[1]}, Check::Use::in_place);
+}
+
+void run(Context& c, const ds4_op_normalize_sum& op, const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  each_row(c, rows, [&](std::uint32_t r) {
+    const float* in = f32(x.row(r));
+    float* out = f32(y.row(r));
+    double sum = 0;
+    for (std::uint32_t k = 0; k < x.width; ++k) sum += in[k];
+    if (sum < op.floor) sum = op.floor;  // a NaN stays
+    for (std::uint32_t k = 0; k < x.width; ++k) out[k] = static_cast<float>(in[k] / sum * op.scale);
+  });
+}
+
+std::uint64_t work(const ds4_op_normalize_sum& op, std::uint64_t rows) {
+  return elementwise_work(rows, op.x);
+}
+
+}  // namespace
+
+extern const OpEntry kNormalizeSum =
+    make_entry<ds4_op_normalize_sum, check, run, work>(DS4_OP_NORMALIZE_SUM);
+
+}  // namespace ds4::reference

@@ -1,0 +1,50 @@
+/// rope_tail: rotates the last values of each vector by its row's position; contract in ds4/ops.h.
+#include <algorithm>
+
+#include "table.hpp"
+#include "turns.hpp"
+
+namespace ds4::reference {
+namespace {
+
+struct Layout {
+  Turns turns;
+  Layout(Arena&, Arena& local, const ds4_op_rope_tail& op) : turns(local, op.rope) {}
+};
+
+void check(Check& c, const ds4_op_rope_tail& op) {
+  c.vectors(op.x, "x");
+  c.list(op.positions, "positions");
+  c.vectors(op.y, "y", Check::Use::in_place);
+  c.same_shape(op.y, "y", op.x);
+  c.rope(op.rope, width_of(op.x));
+}
+
+void run(Context& c, const ds4_op_rope_tail& op, const sdk::RowRange& rows) {
+  const Layout at(c.shared, c.local, op);
+  const Bytes x = Context::bytes(op.x);
+  const Bytes positions = Context::bytes(op.positions);
+  const Bytes y = Context::bytes(op.y);
+  at.turns.begin(op.rope);
+  each_row(c, rows, [&](std::uint32_t r) {
+    at.turns.at(op.rope, *i32(positions.row(r)));
+    for (std::uint32_t k = 0; k < vectors_of(op.x); ++k) {
+      const float* in = f32(x.row(r, k));
+      float* out = f32(y.row(r, k));
+      if (in != out) std::copy_n(in, x.width, out);
+      at.turns.rotate(op.rope, out, x.width);
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_rope_tail& op, std::uint64_t rows) {
+  return sdk::sat_add(elementwise_work(rows, op.x),
+                      sdk::sat_mul(rows, std::uint64_t{32} * op.rope.dims));
+}
+
+}  // namespace
+
+extern const OpEntry kRopeTail =
+    make_entry_with<ds4_op_rope_tail, Layout, check, run, work>(DS4_OP_ROPE_TAIL);
+
+}  // namespace ds4::reference

@@ -1,0 +1,45 @@
+/// sample_argmax: the column of the largest logit; contract in ds4/ops.h.
+#include "common.hpp"
+#include "ranking.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_sample& op) {
+  c.rows(op.x, "logits", kF32, {kAny});
+  c.list(op.ids, "ids", Check::Use::output);
+  if (c.has(op.count)) c.list(op.count, "count");
+  if (c.has(op.values)) c.rows(op.values, "values", kF32, {1}, Check::Use::output);
+}
+
+void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes count = Context::bytes(op.count);
+  const Bytes ids = Context::bytes(op.ids);
+  const Bytes values = Context::bytes(op.values);
+  each_row(c, rows, [&](std::uint32_t r) {
+    const float* logits = f32(x.row(r));
+    const std::int64_t n = count.base != nullptr ? *i32(count.row(r)) : x.width;
+    if (n < 0 || n > std::int64_t{x.width}) return c.bad_index("count", r, n, x.width);
+    std::int32_t best = -1;
+    for (std::int32_t e = 0; e < n; ++e) {
+      if (is_candidate(logits[e]) && (best < 0 || ranks_before(logits, e, best))) best = e;
+    }
+    *i32(ids.row(r)) = best;
+    if (values.base != nullptr) {
+      *f32(values.row(r)) = best < 0 ? -std::numeric_limits<float>::infinity() : logits[best];
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_sample& op, std::uint64_t rows) {
+  return elementwise_work(rows, op.x);
+}
+
+}  // namespace
+
+extern const OpEntry kSampleArgmax =
+    make_entry<ds4_op_sample, check, run, work>(DS4_OP_SAMPLE_ARGMAX);
+
+}  // namespace ds4::reference

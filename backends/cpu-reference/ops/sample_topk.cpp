@@ -1,0 +1,59 @@
+/// sample_topk: the k largest logits with their columns, best first; contract in ds4/ops.h.
+#include <algorithm>
+
+#include "common.hpp"
+#include "ranking.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_sample& op) {
+  c.rows(op.x, "logits", kF32, {kAny});
+  c.rows(op.ids, "ids", kI32, {kAny}, Check::Use::output);
+  if (c.has(op.count)) c.list(op.count, "count");
+  if (c.has(op.values)) {
+    c.rows(op.values, "values", kF32, {op.ids.extent[1]}, Check::Use::output);
+  }
+}
+
+void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes count = Context::bytes(op.count);
+  const Bytes ids = Context::bytes(op.ids);
+  const Bytes values = Context::bytes(op.values);
+  each_row(c, rows, [&](std::uint32_t r) {
+    const float* logits = f32(x.row(r));
+    const std::int64_t n = count.base != nullptr ? *i32(count.row(r)) : x.width;
+    if (n < 0 || n > std::int64_t{x.width}) return c.bad_index("count", r, n, x.width);
+    std::int32_t* heap = i32(ids.row(r));
+    std::int32_t* end = heap;
+    const auto order = [&](std::int32_t a, std::int32_t b) { return ranks_before(logits, a, b); };
+    for (std::int32_t e = 0; e < n; ++e) {
+      if (!is_candidate(logits[e])) continue;
+      if (end == heap + ids.width) {
+        if (end == heap || !order(e, heap[0])) continue;
+        std::pop_heap(heap, end, order);
+        --end;
+      }
+      *end++ = e;
+      std::push_heap(heap, end, order);
+    }
+    std::sort_heap(heap, end, order);
+    std::fill(end, heap + ids.width, -1);
+    for (std::uint32_t k = 0; values.base != nullptr && k < ids.width; ++k) {
+      f32(values.row(r))[k] =
+          heap[k] < 0 ? -std::numeric_limits<float>::infinity() : logits[heap[k]];
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_sample& op, std::uint64_t rows) {
+  return sdk::sat_mul(elementwise_work(rows, op.x), 4);
+}
+
+}  // namespace
+
+extern const OpEntry kSampleTopk = make_entry<ds4_op_sample, check, run, work>(DS4_OP_SAMPLE_TOPK);
+
+}  // namespace ds4::reference

@@ -1,0 +1,34 @@
+/// scale_add: y = scale * x + offset; contract in ds4/ops.h.
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+void check(Check& c, const ds4_op_scale_add& op) {
+  c.vectors(op.x, "x");
+  c.vectors(op.y, "y", Check::Use::in_place);
+  c.same_shape(op.y, "y", op.x);
+}
+
+void run(Context& c, const ds4_op_scale_add& op, const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  each_vector(c, rows, vectors_of(op.x), [&](std::uint32_t r, std::uint32_t k) {
+    const float* in = f32(x.row(r, k));
+    float* out = f32(y.row(r, k));
+    for (std::uint32_t i = 0; i < x.width; ++i) {
+      out[i] = static_cast<float>(op.scale * in[i] + op.offset);
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_scale_add& op, std::uint64_t rows) {
+  return elementwise_work(rows, op.x);
+}
+
+}  // namespace
+
+extern const OpEntry kScaleAdd = make_entry<ds4_op_scale_add, check, run, work>(DS4_OP_SCALE_ADD);
+
+}  // namespace ds4::reference

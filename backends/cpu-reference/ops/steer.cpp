@@ -1,0 +1,41 @@
+/// steer: removes a part of one direction from every stream; contract in ds4/ops.h.
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+struct Layout {
+  float* direction;
+  Layout(Arena&, Arena& local, const ds4_op_steer& op)
+      : direction(local.take<float>(width_of(op.x))) {}
+};
+
+void check(Check& c, const ds4_op_steer& op) {
+  c.rows(op.x, "x", kF32, {kAny, kAny}, Check::Use::in_place);
+  c.vector(op.direction, "direction", op.x.extent[2]);
+  c.finite(op.scale, "scale");
+}
+
+void run(Context& c, const ds4_op_steer& op, const sdk::RowRange& rows) {
+  const Layout at(c.shared, c.local, op);
+  const Bytes x = Context::bytes(op.x);
+  const float* direction = weight_row(*op.direction, 0, at.direction);
+  each_vector(c, rows, x.middle, [&](std::uint32_t r, std::uint32_t s) {
+    float* stream = f32(x.row(r, s));
+    const double part = op.scale * dot(stream, direction, x.width);
+    for (std::uint32_t d = 0; d < x.width; ++d) {
+      stream[d] = static_cast<float>(stream[d] - part * direction[d]);
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_steer& op, std::uint64_t rows) {
+  return sdk::sat_mul(elementwise_work(rows, op.x), 2);
+}
+
+}  // namespace
+
+extern const OpEntry kSteer = make_entry_with<ds4_op_steer, Layout, check, run, work>(DS4_OP_STEER);
+
+}  // namespace ds4::reference

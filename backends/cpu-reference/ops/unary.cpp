@@ -1,0 +1,50 @@
+/// unary: y = f(x), element by element; contract in ds4/ops.h.
+#include "common.hpp"
+#include "table.hpp"
+
+namespace ds4::reference {
+namespace {
+
+double apply(std::uint32_t function, double z) noexcept {
+  switch (function) {
+    case DS4_UNARY_SIGMOID:
+      return logistic(z);
+    case DS4_UNARY_SILU:
+      return z * logistic(z);
+    case DS4_UNARY_RELU:
+      return z < 0 ? 0 : z;  // NaN is not below 0 and stays
+    default:
+      return std::sqrt(z > 20 ? z : std::log1p(std::exp(z)));
+  }
+}
+
+void check(Check& c, const ds4_op_unary& op) {
+  c.vectors(op.x, "x");
+  c.vectors(op.y, "y", Check::Use::in_place);
+  c.same_shape(op.y, "y", op.x);
+  if (op.function < DS4_UNARY_SIGMOID || op.function > DS4_UNARY_SQRT_SOFTPLUS) {
+    c.fail(DS4_E_UNSUPPORTED, "function: unknown value ", op.function);
+  }
+}
+
+void run(Context& c, const ds4_op_unary& op, const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  each_vector(c, rows, vectors_of(op.x), [&](std::uint32_t r, std::uint32_t k) {
+    const float* in = f32(x.row(r, k));
+    float* out = f32(y.row(r, k));
+    for (std::uint32_t i = 0; i < x.width; ++i) {
+      out[i] = static_cast<float>(apply(op.function, in[i]));
+    }
+  });
+}
+
+std::uint64_t work(const ds4_op_unary& op, std::uint64_t rows) {
+  return sdk::sat_mul(elementwise_work(rows, op.x), 16);
+}
+
+}  // namespace
+
+extern const OpEntry kUnary = make_entry<ds4_op_unary, check, run, work>(DS4_OP_UNARY);
+
+}  // namespace ds4::reference

@@ -1,0 +1,201 @@
+/// Weights keep the source's own layout, in place where the host's pages stay.
+#include <algorithm>
+#include <memory>
+
+#include "api.hpp"
+
+namespace ds4::reference {
+namespace {
+
+/// Bytes that the description's extents take in its dtype; throws on a description without sense.
+std::uint64_t source_bytes(const ds4_weight_desc& desc) {
+  const char* name = desc.name != nullptr ? desc.name : "weight";
+  if (!sdk::known_dtype(desc.dtype)) {
+    throw sdk::failure(DS4_E_UNSUPPORTED, name, ": unknown dtype ", desc.dtype);
+  }
+  const sdk::BlockShape shape = sdk::block_shape(desc.dtype);
+  if (shape.values == 0) {
+    throw sdk::failure(DS4_E_UNSUPPORTED, name, ": dtype ", sdk::dtype_name(desc.dtype),
+                       " is no weight format");
+  }
+  if (desc.role < DS4_ROLE_EMBEDDING || desc.role > DS4_ROLE_ROUTER) {
+    throw sdk::failure(DS4_E_UNSUPPORTED, name, ": unknown role ", desc.role);
+  }
+  if ((desc.flags & ~DS4_WEIGHT_STREAMED) != 0) {
+    throw sdk::failure(DS4_E_UNSUPPORTED, name, ": unknown flags in ", desc.flags);
+  }
+  if (desc.rank < 1 || desc.rank > 4) {
+    throw sdk::failure(DS4_E_INVALID_ARGUMENT, name, ": rank ", desc.rank, " is outside 1..4");
+  }
+  std::uint64_t rows = 1;
+  for (std::uint32_t d = 0; d < desc.rank; ++d) {
+    if (desc.extent[d] == 0) {
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT, name, ": extent ", d, " is 0");
+    }
+    if (d + 1 < desc.rank) rows = sdk::sat_mul(rows, desc.extent[d]);
+  }
+  const std::uint32_t width = desc.extent[desc.rank - 1];
+  if (width % shape.values != 0) {
+    throw sdk::failure(DS4_E_INVALID_ARGUMENT, name, ": rows of ", width,
+                       " values are no whole blocks of ", shape.values);
+  }
+  const std::uint64_t bytes = sdk::sat_mul(rows, std::uint64_t{width} / shape.values * shape.bytes);
+  if (bytes != desc.bytes) {
+    throw sdk::failure(DS4_E_INVALID_ARGUMENT, name, ": ", desc.bytes, " bytes where ", bytes,
+                       " follow from the extents");
+  }
+  return bytes;
+}
+
+bool takes(const ds4_weight_desc& desc) noexcept {
+  return (desc.flags & DS4_WEIGHT_STREAMED) == 0;
+}
+
+/// Adds a written range; throws when a byte comes twice.
+void add_piece(ds4_import& import, std::uint64_t begin, std::uint64_t end) {
+  auto& pieces = import.pieces;
+  auto next = std::lower_bound(pieces.begin(), pieces.end(), begin,
+                               [](const auto& p, std::uint64_t at) { return p.begin < at; });
+  const bool meets_next = next != pieces.end() && next->begin <= end;
+  const bool meets_last = next != pieces.begin() && std::prev(next)->end >= begin;
+  if ((next != pieces.end() && next->begin < end) ||
+      (next != pieces.begin() && std::prev(next)->end > begin)) {
+    throw sdk::failure(DS4_E_INVALID_ARGUMENT, "weight bytes ", begin, " to ", end,
+                       " were written before");
+  }
+  if (meets_next && meets_last) {
+    std::prev(next)->end = next->end;
+    pieces.erase(next);
+  } else if (meets_last) {
+    std::prev(next)->end = end;
+  } else if (meets_next) {
+    next->begin = begin;
+  } else {
+    pieces.insert(next, {begin, end});
+  }
+}
+
+void drop(ds4_import* import) noexcept {
+  ds4_device& device = *import->weight.device;
+  if (import->weight.owned != nullptr) {
+    release(*device.host, import->weight.owned);
+    device.uncount_bytes(DS4_USAGE_WEIGHTS, import->weight.bytes);
+  }
+  delete import;
+  --device.children;
+}
+
+}  // namespace
+
+ds4_status weight_query(ds4_device* device, const ds4_weight_desc* desc, ds4_weight_answer* out,
+                        ds4_error* err) {
+  return sdk::fence(err, [&] {
+    sdk::need(device, "device");
+    const ds4_weight_desc& d = sdk::need_struct(desc, "weight description");
+    ds4_weight_answer& answer = sdk::need_struct(out, "weight answer");
+    const std::uint32_t size = answer.struct_size;
+    answer = {};
+    answer.struct_size = size;
+    sdk::copy_text(answer.fingerprint, "cpu-reference/source/1");
+    source_bytes(d);
+    answer.accepted = takes(d) ? 1 : 0;
+    answer.in_place = answer.accepted;
+  });
+}
+
+ds4_status weight_import_begin(ds4_device* device, const ds4_weight_desc* desc, std::uint32_t flags,
+                               ds4_import** out, ds4_error* err) {
+  return sdk::fence(err, [&] {
+    ds4_device& d = sdk::need(device, "device");
+    const ds4_weight_desc& source = sdk::need_struct(desc, "weight description");
+    ds4_import*& result = sdk::need(out, "out");
+    if ((flags & ~DS4_IMPORT_IN_PLACE) != 0) {
+      throw sdk::failure(DS4_E_UNSUPPORTED, "import: unknown flags in ", flags);
+    }
+    const std::uint64_t bytes = source_bytes(source);
+    if (!takes(source)) {
+      throw sdk::failure(DS4_E_UNSUPPORTED, "streamed expert weights are not taken here");
+    }
+    auto made = std::make_unique<ds4_import>();
+    made->is_in_place = (flags & DS4_IMPORT_IN_PLACE) != 0;
+    made->pieces.reserve(8);
+    ds4_weight& weight = made->weight;
+    weight.device = device;
+    weight.bytes = bytes;
+    weight.dtype = source.dtype;
+    weight.rank = source.rank;
+    std::copy_n(source.extent, source.rank, weight.extent.begin());
+    if (!made->is_in_place) {
+      weight.owned = allocate(*d.host, bytes, "cpu-reference weight");
+      weight.data = weight.owned;
+      d.count_bytes(DS4_USAGE_WEIGHTS, bytes);
+    }
+    ++d.children;
+    result = made.release();
+  });
+}
+
+ds4_status weight_import_write(ds4_import* import, std::uint64_t offset, const void* src,
+                               std::uint64_t bytes, ds4_error* err) {
+  return sdk::fence(err, [&] {
+    ds4_import& i = sdk::need(import, "import");
+    if (!sdk::fits(offset, bytes, i.weight.bytes)) {
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT, "import: ", bytes, " bytes at ", offset,
+                         " go beyond a weight of ", i.weight.bytes, " bytes");
+    }
+    if (bytes == 0) return;
+    const auto& first = sdk::need(static_cast<const std::byte*>(src), "source");
+    if (i.is_in_place && bytes != i.weight.bytes) {
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT,
+                         "import in place: one write of all bytes is needed, got ", bytes, " of ",
+                         i.weight.bytes);
+    }
+    add_piece(i, offset, offset + bytes);
+    if (i.is_in_place) {
+      i.weight.data = &first;
+    } else {
+      std::memcpy(i.weight.owned + offset, src, bytes);
+    }
+  });
+}
+
+ds4_status weight_import_finish(ds4_import* import, ds4_weight** out, ds4_error* err) {
+  return sdk::fence(err, [&] {
+    ds4_import& i = sdk::need(import, "import");
+    const bool is_whole =
+        i.pieces.size() == 1 && i.pieces[0].begin == 0 && i.pieces[0].end == i.weight.bytes;
+    if (out == nullptr || !is_whole) {
+      const std::uint64_t bytes = i.weight.bytes;
+      drop(import);
+      sdk::need(out, "out");
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT, "import: not all of ", bytes,
+                         " bytes were written");
+    }
+    std::unique_ptr<ds4_weight> made;
+    try {
+      made = std::make_unique<ds4_weight>(i.weight);
+    } catch (...) {
+      drop(import);
+      throw;
+    }
+    delete import;  // the weight takes its bytes and its place among the device's children
+    *out = made.release();
+  });
+}
+
+void weight_import_abort(ds4_import* import) {
+  if (import != nullptr) drop(import);
+}
+
+void weight_destroy(ds4_weight* weight) {
+  if (weight == nullptr) return;
+  ds4_device& device = *weight->device;
+  if (weight->owned != nullptr) {
+    release(*device.host, weight->owned);
+    device.uncount_bytes(DS4_USAGE_WEIGHTS, weight->bytes);
+  }
+  delete weight;
+  --device.children;
+}
+
+}  // namespace ds4::reference
