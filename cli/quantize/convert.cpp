@@ -42,7 +42,6 @@ Result<Job> make_job(const Checkpoint& checkpoint, const TensorSpec& spec, const
   Job job{spec, Dtype::f32, {}};
   const bool is_routed = is_routed_expert(spec.role);
   const std::uint64_t parts = is_routed ? spec.dims[2] : 1;
-  job.parts.reserve(parts);
   for (std::uint64_t e = 0; e < parts; ++e) {
     std::string name =
         is_routed ? official_expert_name(spec.role, *spec.layer, static_cast<std::uint32_t>(e))
@@ -206,14 +205,16 @@ std::string model_name(const std::filesystem::path& folder) {
 
 Result<ConvertReport> convert(const ConvertOptions& options, const ProgressSink& progress) {
   DS4_TRY(const HfConfig config, read_hf_config(options.source));
+  DS4_TRY(const Checkpoint checkpoint, Checkpoint::open(options.source));
+  DS4_TRY(Plan plan, make_plan(checkpoint, config.model, options.recipe));
+
+  // Behind the plan, which has compared vocab_size with the embedding.
   std::optional<TokenTable> tokens;
   if (options.with_tokenizer) {
     auto table = read_hf_tokenizer(options.source, config.model.vocab);
     if (!table) return table.error();
     tokens = *std::move(table);
   }
-  DS4_TRY(const Checkpoint checkpoint, Checkpoint::open(options.source));
-  DS4_TRY(Plan plan, make_plan(checkpoint, config.model, options.recipe));
 
   GgufHeader header;
   add_metadata(header, config, model_name(options.source), tokens);

@@ -212,20 +212,31 @@ BOOST_AUTO_TEST_CASE(a_nan_in_the_weights_is_an_error_that_names_the_tensor) {
 }
 
 BOOST_AUTO_TEST_CASE(a_config_of_another_shape_names_the_tensor_that_differs) {
-  const Scratch scratch("convert-shape");
-  copy_checkpoint(scratch);
-  auto text = read_text(scratch.path() / "config.json");
-  BOOST_REQUIRE(text.ok());
-  constexpr std::string_view kRank = "\"q_lora_rank\": 32";
-  const std::size_t at = text->find(kRank);
-  BOOST_REQUIRE(at != std::string::npos);
-  text->replace(at, kRank.size(), "\"q_lora_rank\": 64");
-  scratch.write("config.json", *text);
-  ConvertOptions options = options_for(scratch, "f32");
-  options.source = scratch.path();
-  const auto report = convert(options);
-  BOOST_REQUIRE(!report.ok());
-  BOOST_TEST(report.error().what.find("layers.0.attn.wq_a.weight") != std::string::npos);
+  struct Case {
+    std::string_view from;
+    std::string_view to;
+    std::string_view tensor;
+  };
+  // The large counts would not fit any memory, were they believed.
+  const Case cases[] = {
+      {"\"q_lora_rank\": 32", "\"q_lora_rank\": 64", "layers.0.attn.wq_a.weight"},
+      {"\"vocab_size\": 64", "\"vocab_size\": 2000000000", "embed.weight"},
+      {"\"n_routed_experts\": 4", "\"n_routed_experts\": 2000000000", "layers.0.ffn.gate.weight"},
+  };
+  for (const Case& c : cases) {
+    const Scratch scratch("convert-shape");
+    copy_checkpoint(scratch);
+    auto text = read_text(scratch.path() / "config.json");
+    BOOST_REQUIRE(text.ok());
+    const std::size_t at = text->find(c.from);
+    BOOST_REQUIRE(at != std::string::npos);
+    scratch.write("config.json", text->replace(at, c.from.size(), c.to));
+    ConvertOptions options = options_for(scratch, "f32");
+    options.source = scratch.path();
+    const auto report = convert(options);
+    BOOST_REQUIRE(!report.ok());
+    BOOST_TEST(report.error().what.find(c.tensor) != std::string::npos);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
