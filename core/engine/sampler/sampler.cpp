@@ -179,12 +179,21 @@ Result<std::int32_t> Sampler::draw_ordered(const SamplingParams& params, RandomS
       candidates_.resize(limit);
     }
     for (const Candidate& candidate : candidates_) total += weight_of(candidate.logit);
+    // All tokens below this weight together hold less than what top_p leaves out, and min_p drops
+    // what is below its own; neither needs a place in the order. The factor covers rounding.
+    const double left_out = (1.0 - static_cast<double>(params.top_p)) * total;
+    const double floor = std::max(0.999 * left_out / static_cast<double>(candidates_.size()),
+                                  0.999 * static_cast<double>(params.min_p));
+    const double least = most + std::log(floor) / scale;
+    std::erase_if(candidates_, [&](const Candidate& candidate) {
+      return static_cast<double>(candidate.logit) < least;
+    });
   }
   std::make_heap(candidates_.begin(), candidates_.end(), after);
   const std::size_t count = candidates_.size();
   double sum = 0;
   std::size_t kept = 0;
-  while (kept < limit) {
+  while (kept < std::min(limit, count)) {
     const double weight = weight_of(candidates_.front().logit);
     if (kept > 0 && (weight < static_cast<double>(params.min_p) || weight == 0)) break;
     std::pop_heap(candidates_.begin(), candidates_.end() - static_cast<std::ptrdiff_t>(kept),
