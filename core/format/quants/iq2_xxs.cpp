@@ -71,8 +71,10 @@ GroupFit prepare(const float* x, const float* weights) noexcept {
       const float c = kCoordinates[j][g];
       fit.dot[g] += wx * c;
       fit.square[g] += w * c * c;
-      if (is_odd && wx * c < loss[g]) {
-        loss[g] = wx * c;
+    }
+    for (std::size_t g = 0; g < 256 && is_odd; ++g) {
+      if (wx * kCoordinates[j][g] < loss[g]) {
+        loss[g] = wx * kCoordinates[j][g];
         fit.flipped[g] = static_cast<std::uint8_t>(j);
       }
     }
@@ -88,10 +90,14 @@ struct Choice {
 };
 
 Choice choose(const GroupFit& fit, float scale) noexcept {
+  // Errors first: that loop has no dependence from point to point and is done in vectors.
+  std::array<float, 256> errors;
+  for (std::size_t g = 0; g < 256; ++g) {
+    errors[g] = scale * (scale * fit.square[g] - 2 * fit.dot[g]);
+  }
   Choice best;
   for (std::size_t g = 0; g < 256; ++g) {
-    const float error = scale * (scale * fit.square[g] - 2 * fit.dot[g]);
-    if (error < best.error) best = {g, error};
+    if (errors[g] < best.error) best = {g, errors[g]};
   }
   return best;
 }
