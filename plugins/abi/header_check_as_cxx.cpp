@@ -1,0 +1,2 @@
+// The same check as C++; see header_check.c.
+#include "header_check.c"

@@ -1,0 +1,2 @@
+// The same program as C++; see layout.c.
+#include "layout.c"

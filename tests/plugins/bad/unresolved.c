@@ -1,0 +1,14 @@
+/* Calls a function that nobody defines. */
+#include "common.h"
+
+int ds4_test_nowhere(void);
+
+DS4_TEST_NOTE();
+
+DS4_API ds4_status DS4_BACKEND_ENTRY(const ds4_host_api* host, const ds4_backend_api** out,
+                                     ds4_error* err) {
+  (void)host;
+  (void)out;
+  (void)err;
+  return ds4_test_nowhere();
+}
