@@ -187,6 +187,66 @@ BOOST_AUTO_TEST_CASE(a_step_without_free_pages_is_refused_with_the_numbers_and_c
   BOOST_TEST(engine->step({.decode = {}, .prefill = rows, .read_logits = true, .forced = {}}).ok());
 }
 
+BOOST_AUTO_TEST_CASE(a_step_that_fails_on_the_device_leaves_its_sessions_at_a_restore_point) {
+  const TemporaryFolder folder;
+  const SyntheticSpec spec = must(SyntheticSpec::make("micro"));
+  EngineOptions forced = options();
+  forced.selections = Selections::forced;
+  const auto engine = open_engine(folder, spec, forced);
+  const auto choices = [&](std::size_t rows, std::int32_t expert) {
+    std::vector<LayerChoices> out(engine->config().layers);
+    for (std::uint32_t layer = 0; layer < engine->config().layers; ++layer) {
+      out[layer].experts.assign(rows * engine->config().experts_used, expert);
+      if (engine->config().kind(layer) == LayerKind::sparse) {
+        out[layer].index.assign(rows * engine->config().index_top_k, -1);
+      }
+    }
+    return out;
+  };
+  const SessionId session = must(engine->create_session());
+  const auto step = [&](std::size_t rows, std::int32_t expert) {
+    const std::vector<StepRow> segment(rows, {session, 5, false});
+    const std::vector<LayerChoices> given = choices(rows, expert);
+    return engine->step({.decode = {}, .prefill = segment, .read_logits = true, .forced = given});
+  };
+  must(step(30, 1));
+
+  // There is no expert 99: the backend refuses in the middle of the step. Few rows: the rings still
+  // hold enough.
+  const auto failed = step(4, 99);
+  BOOST_REQUIRE(!failed);
+  BOOST_TEST(failed.error().what.find("99") != std::string::npos);
+  BOOST_TEST(engine->position(session) == 30U);
+  must(step(4, 1));
+  BOOST_TEST(engine->position(session) == 34U);
+
+  // More rows than a session can give back: it starts over.
+  BOOST_TEST(!step(20, 99));
+  BOOST_TEST(engine->position(session) == 0U);
+  BOOST_TEST(engine->tokens(session).empty());
+  must(step(20, 1));
+}
+
+BOOST_AUTO_TEST_CASE(two_engines_in_one_process_do_not_disturb_each_other) {
+  const TemporaryFolder folder_a, folder_b;
+  const SyntheticSpec spec = must(SyntheticSpec::make("micro"));
+  SyntheticSpec other = spec;
+  other.seed = 2;
+  const auto a = open_engine(folder_a, spec, options());
+  const std::vector<std::int32_t> tokens = random_tokens(11, 40, 512);
+  const std::vector<float> expected = all_logits(*a, must(a->create_session()), tokens, 8);
+  const auto b = open_engine(folder_b, other, options());
+  const SessionId in_a = must(a->create_session());
+  const SessionId in_b = must(b->create_session());
+  std::vector<float> seen;
+  for (const std::int32_t token : tokens) {
+    const std::vector<float> logits = all_logits(*a, in_a, {token}, 1);
+    seen.insert(seen.end(), logits.begin(), logits.end());
+    BOOST_TEST((all_logits(*b, in_b, {token}, 1) != logits));
+  }
+  BOOST_TEST((seen == expected));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ds4::test

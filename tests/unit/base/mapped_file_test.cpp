@@ -1,0 +1,63 @@
+#include "base/mapped_file.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace ds4 {
+namespace {
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "ds4-map-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::filesystem::path write(const char* name, std::string_view text) const {
+    std::ofstream(path / name) << text;
+    return path / name;
+  }
+  std::filesystem::path path;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(mapped_file)
+
+BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_file_and_move_with_the_object) {
+  const Folder folder;
+  MappedFile first = *MappedFile::open(folder.write("a", "hello"));
+  const MappedFile second = std::move(first);
+  BOOST_TEST(second.bytes().size() == 5U);
+  BOOST_TEST((second.bytes()[4] == std::byte{'o'}));
+  BOOST_TEST(first.bytes().empty());
+  BOOST_TEST(second.unchanged());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_shrinks_is_noticed) {
+  const Folder folder;
+  const auto path = folder.write("a", "hello");
+  const MappedFile file = *MappedFile::open(path);
+  std::filesystem::resize_file(path, 2);
+  BOOST_TEST(!file.unchanged());
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_file_has_no_bytes) {
+  const Folder folder;
+  BOOST_TEST(MappedFile::open(folder.write("a", ""))->bytes().empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_regular_file_is_refused_by_name) {
+  const Folder folder;
+  const auto missing = MappedFile::open(folder.path / "nothing");
+  BOOST_REQUIRE(!missing);
+  BOOST_TEST((missing.error().code == Errc::not_found));
+  const auto directory = MappedFile::open(folder.path);
+  BOOST_REQUIRE(!directory);
+  BOOST_TEST(directory.error().what == folder.path.string() + ": is not a regular file");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace ds4
