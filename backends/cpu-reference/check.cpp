@@ -62,6 +62,7 @@ void Check::view(const ds4_view& v, const char* field, DtypeSet dtypes, Use use)
     require(v.buffer != nullptr, field, " is absent");
     require(v.buffer->device == &device_, field, " lies on another device");
   }
+  require(v.buffer != nullptr || v.rank != 0, field, " is absent");
   if (!sdk::known_dtype(v.dtype)) fail(DS4_E_UNSUPPORTED, field, ": unknown dtype ", v.dtype);
   require((set_of(v.dtype) & dtypes) != 0, field, ": dtype ", sdk::dtype_name(v.dtype),
           " is not taken here");
@@ -231,15 +232,15 @@ void Check::source(const ds4_row_source& s, const char* field, std::uint32_t wid
   require(is_allowed, field, ".kind: ", s.kind, " is not taken here");
   if (s.kind == DS4_SOURCE_NONE) return;
   row_list(s.rows, field, kRowTypes, width);
-  if (s.kind == DS4_SOURCE_LIST) rows(s.list, field, kI32, {kAny});
-  if (s.kind == DS4_SOURCE_RANGE) rows(s.list, field, kI32, {2});
+  if (s.kind == DS4_SOURCE_LIST) rows(s.list, "source list", kI32, {kAny});
+  if (s.kind == DS4_SOURCE_RANGE) rows(s.list, "source list", kI32, {2});
   if (s.kind == DS4_SOURCE_PAGES || (s.kind == DS4_SOURCE_RANGE && s.wrap != 0)) {
-    list(s.slot, field);
+    list(s.slot, "source slot");
   }
   if (s.kind == DS4_SOURCE_PAGES) {
     require(s.page_rows != 0, field, ".page_rows is 0");
-    list(s.count, field);
-    table(s.table, field, kI32, {kAny, kAny});
+    list(s.count, "source count");
+    table(s.table, "source table", kI32, {kAny, kAny});
   }
 }
 
