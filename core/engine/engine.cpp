@@ -81,25 +81,9 @@ Result<std::uint32_t> Engine::rewind(SessionId id, std::uint32_t position) {
     return fail(Errc::invalid_argument, "cannot rewind session ", id, " from ", session.position,
                 " forward to ", position);
   }
-  if (position >= session.floor()) {
-    state_->shorten(session, position);
-    return std::uint32_t{0};
-  }
-  // The rings no longer hold what these tokens need: start from position 0, which always is a
-  // restore point.
-  const std::vector<std::int32_t> tokens(session.tokens.begin(), session.tokens.begin() + position);
-  state_->shorten(session, 0);
-  session.high = 0;
-  std::vector<StepRow> rows;
-  for (std::uint32_t at = 0; at < position; at += static_cast<std::uint32_t>(rows.size())) {
-    rows.clear();
-    const std::uint32_t count = std::min(state_->options.prefill_rows, position - at);
-    for (std::uint32_t i = 0; i < count; ++i) rows.push_back({id, tokens[at + i], false});
-    DS4_TRY(const StepOutput output,
-            step({.decode = {}, .prefill = rows, .read_logits = false, .forced = {}}));
-    (void)output;
-  }
-  return position;
+  // Below the floor the rings no longer hold what these tokens need.
+  state_->shorten(session, position >= session.floor() ? position : 0);
+  return session.position;
 }
 
 }  // namespace ds4

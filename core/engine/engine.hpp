@@ -124,9 +124,12 @@ class Engine {
   /// where it was, if its rings still hold that, else empty).
   Result<StepOutput> step(const StepRequest& request);
 
-  /// Makes `position` (<= the session's) its end. At or above the floor (16 tokens) this only
-  /// shortens; below it the tokens from the nearest restore point on are evaluated again. Returns
-  /// how many were. The result equals a session that never went further.
+  /// Goes back to `position` (at most the session's), or as near below it as there is a state to go
+  /// back to, and returns the position reached. At or above the floor (16 tokens below the highest
+  /// position) that is `position` itself; below it, the greatest restore point: position 0. The
+  /// caller evaluates the tokens between the two again; sync() does, in chunks. From there on the
+  /// session equals one that never went further.
+  /// Errors: invalid_argument (not open, or forward); nothing has changed then.
   Result<std::uint32_t> rewind(SessionId session, std::uint32_t position);
 
  private:

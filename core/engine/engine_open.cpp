@@ -5,9 +5,19 @@
 #include "ops/views.hpp"
 
 namespace ds4 {
+namespace {
+
+constexpr std::uint32_t kWorkspaceLine = 4096;  // bytes
+
+}  // namespace
+
+Engine::State::~State() {
+  if (stream) drain();  // copies in flight read and write the members below
+}
 
 Result<void> Engine::State::open() {
   DS4_CHECK(check_options());
+  DS4_CHECK(choose_memory());
   DS4_TRY(stream, device->create_stream());
   DS4_TRY(weights,
           load_weights(model, *device, options.log,
@@ -39,9 +49,21 @@ Result<void> Engine::State::check_options() const {
   return in_range("pages percent", options.pages_percent, 1, 100);
 }
 
+/// Everything that ops touch lies where they run fastest; the order of the device's table has no
+/// meaning.
+Result<void> Engine::State::choose_memory() {
+  for (const std::uint32_t kind :
+       {DS4_MEMORY_DEVICE, DS4_MEMORY_UNIFIED, DS4_MEMORY_HOST, DS4_MEMORY_HOST_PINNED}) {
+    if (device->memory_kind(kind) == nullptr) continue;
+    memory_kind = kind;
+    return {};
+  }
+  return fail(Errc::unsupported, "device ", device->info().name, " names no kind of memory");
+}
+
 Result<plugins::Buffer> Engine::State::create(std::uint64_t bytes, std::uint32_t usage,
                                               std::string_view what, std::uint64_t& counter) {
-  auto buffer = device->create_buffer(bytes, device->info().memory[0].kind, usage);
+  auto buffer = device->create_buffer(bytes, memory_kind, usage);
   if (!buffer) return buffer.error().in(what, " (", bytes, " bytes)");
   counter += bytes;
   return buffer;
@@ -158,13 +180,15 @@ Result<void> Engine::State::build_plans() {
     inputs.step = StepLayout::make(step_class, geometry.classes, step_block->handle());
     DS4_TRY(Plan plan, Plan::build(inputs, support));
     DS4_TRY(const std::uint64_t bytes, device->workspace_size(plan.ops()));
-    workspace_bytes = std::max(workspace_bytes, bytes);
+    workspace_bytes = std::max(workspace_bytes, round_up(bytes, kWorkspaceLine));
     classes.push_back({std::move(plan), std::vector<std::int32_t>(inputs.step.words)});
   }
   DS4_TRY(workspace, create(workspace_bytes, DS4_USAGE_ACTIVATION, "workspace", memory.workspace));
   if (workspace_bytes > 0) {
-    workspace_view = make_view(workspace->handle(), 0, DS4_DTYPE_F32,
-                               {static_cast<std::uint32_t>(workspace_bytes / sizeof(float))});
+    // Two extents, so that the count of values fits at any size.
+    const auto lines = static_cast<std::uint32_t>(workspace_bytes / kWorkspaceLine);
+    workspace_view =
+        make_view(workspace->handle(), 0, DS4_DTYPE_F32, {lines, kWorkspaceLine / sizeof(float)});
   }
   return {};
 }

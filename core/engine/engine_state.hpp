@@ -44,6 +44,8 @@ struct Engine::State {
   State(ModelFile model_file, std::shared_ptr<plugins::Device> on, EngineOptions chosen)
       : model(std::move(model_file)), device(std::move(on)), options(std::move(chosen)) {}
 
+  ~State();
+
   Result<void> open();
 
   // engine_step.cpp
@@ -54,6 +56,7 @@ struct Engine::State {
   std::shared_ptr<plugins::Device> device;
   EngineOptions options;
   MemoryReport memory;
+  std::uint32_t memory_kind = DS4_MEMORY_HOST;
 
   std::optional<plugins::Stream> stream;
   ModelWeights weights;
@@ -82,6 +85,7 @@ struct Engine::State {
  private:
   // engine_open.cpp
   Result<void> check_options() const;
+  Result<void> choose_memory();
   Result<void> allocate_kv();
   Result<void> allocate_results();
   Result<void> build_plans();
@@ -96,7 +100,9 @@ struct Engine::State {
   Result<void> check_segment(std::span<const StepRow> rows, bool is_prefill) const;
   Result<void> reserve_pages();
   Result<void> run(PlannedClass& planned, const StepRequest& request);
-  Result<void> write_forced(const StepRequest& request, std::uint32_t rows);
+  Result<void> check_forced(const StepRequest& request) const;
+  Result<void> write_forced(const StepRequest& request);
+  void drain();
   Result<void> read_choices(std::uint32_t rows);
   void give_up();
   void advance();

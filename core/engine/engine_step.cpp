@@ -54,6 +54,22 @@ Result<void> Engine::State::collect(const StepRequest& request) {
                 "forced selections are given for every layer exactly when the engine was opened "
                 "for them");
   }
+  return is_forced ? check_forced(request) : Result<void>{};
+}
+
+Result<void> Engine::State::check_forced(const StepRequest& request) const {
+  const std::size_t rows = segments.rows();
+  for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
+    const LayerChoices& given = request.forced[layer];
+    const LayerSelections& place = selections[layer];
+    const std::size_t experts = rows * model.config().experts_used;
+    const std::size_t index = place.index.rank != 0 ? rows * place.index.extent[1] : 0;
+    if (given.experts.size() != experts || given.index.size() != index) {
+      return fail(Errc::invalid_argument, "forced selections of layer ", layer, " hold ",
+                  given.experts.size(), " experts and ", given.index.size(),
+                  " index rows, the step needs ", experts, " and ", index);
+    }
+  }
   return {};
 }
 
@@ -160,7 +176,12 @@ Result<void> Engine::State::reserve_pages() {
 
 Result<StepOutput> Engine::State::step(const StepRequest& request) {
   DS4_CHECK(collect(request));
-  DS4_CHECK(reserve_pages());
+  if (Result<void> reserved = reserve_pages(); !reserved) {
+    drain();
+    // Pages whose table entries may not have arrived are given back: the next step sends them anew.
+    for (SessionState* session : segments.sessions) shorten(*session, session->position);
+    return reserved.error();
+  }
   const auto planned =
       std::find_if(classes.begin(), classes.end(), [this, &request](const PlannedClass& c) {
         const StepClass& shape = c.plan.step().step_class;
@@ -170,6 +191,7 @@ Result<StepOutput> Engine::State::step(const StepRequest& request) {
       });
   DS4_ASSERT(planned != classes.end());
   if (Result<void> done = run(*planned, request); !done) {
+    drain();
     give_up();
     return done.error();
   }
@@ -192,7 +214,7 @@ Result<void> Engine::State::run(PlannedClass& planned, const StepRequest& reques
   write_step(layout, geometry, segments.decode, segments.prefill ? &*segments.prefill : nullptr,
              serial++, planned.words);
   DS4_CHECK(stream->write(*step_block, 0, std::as_bytes(std::span(planned.words))));
-  if (options.selections == Selections::forced) DS4_CHECK(write_forced(request, segments.rows()));
+  if (options.selections == Selections::forced) DS4_CHECK(write_forced(request));
 
   ds4_submission submission{};
   submission.count = static_cast<std::uint32_t>(planned.plan.ops().size());
@@ -211,20 +233,13 @@ Result<void> Engine::State::run(PlannedClass& planned, const StepRequest& reques
   return stream->sync();
 }
 
-Result<void> Engine::State::write_forced(const StepRequest& request, std::uint32_t rows) {
+Result<void> Engine::State::write_forced(const StepRequest& request) {
   for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
     const LayerChoices& given = request.forced[layer];
     const LayerSelections& place = selections[layer];
-    const std::size_t experts = std::size_t{rows} * model.config().experts_used;
-    const std::size_t index = place.index.rank != 0 ? std::size_t{rows} * place.index.extent[1] : 0;
-    if (given.experts.size() != experts || given.index.size() != index) {
-      return fail(Errc::invalid_argument, "forced selections of layer ", layer, " hold ",
-                  given.experts.size(), " experts and ", given.index.size(),
-                  " index rows, the step needs ", experts, " and ", index);
-    }
     DS4_CHECK(
         stream->write(*choices, place.experts.offset, std::as_bytes(std::span(given.experts))));
-    if (index == 0) continue;
+    if (given.index.empty()) continue;
     DS4_CHECK(stream->write(*choices, place.index.offset, std::as_bytes(std::span(given.index))));
   }
   return {};
@@ -261,6 +276,14 @@ void Engine::State::advance() {
   std::copy_n(host_argmax.begin(), segments.logits_rows, previous_argmax.begin());
 }
 
+/// Waits for queued copies, whose host memory is about to change; what they report is known
+/// already.
+void Engine::State::drain() {
+  if (const Result<void> done = stream->sync(); !done && options.log) {
+    options.log(LogLevel::debug, "engine", done.error().what);
+  }
+}
+
 /// A failed step may have overwritten ring rows: whoever can not shorten to where it was starts
 /// over.
 void Engine::State::give_up() {
@@ -270,14 +293,17 @@ void Engine::State::give_up() {
     const std::uint32_t before = session.position;
     session.high =
         std::max(session.high, before + static_cast<std::uint32_t>(segments.at(s).tokens.size()));
-    shorten(session, before >= session.floor() ? before : 0);
-    if (session.position == 0) session.high = 0;
+    // The rings hold one row more than a rewind may ask for: the row of `before` itself is written
+    // anew.
+    const bool is_held = before + kRewindRows + 1 >= session.high && before >= session.restored;
+    shorten(session, is_held ? before : 0);
   }
 }
 
 void Engine::State::shorten(SessionState& session, std::uint32_t position) {
   session.position = position;
   session.tokens.resize(position);
+  if (position == 0) session.high = session.restored = 0;
   for (std::size_t c = 0; c < kv.classes.size(); ++c) {
     const std::uint32_t keep = pages_for(position, kv.classes[c].ratio.ratio);
     while (session.pages[c].size() > keep) {

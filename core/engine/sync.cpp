@@ -16,15 +16,12 @@ Result<SyncReport> sync(Engine& engine, SessionId session, std::span<const std::
       std::mismatch(tokens.begin(), tokens.end(), known.begin(), known.end());
   (void)theirs;
   const auto common = static_cast<std::uint32_t>(mine - tokens.begin());
-  const std::uint32_t keep = std::min(common, static_cast<std::uint32_t>(tokens.size()) - 1);
-
-  SyncReport report;
+  std::uint32_t keep = std::min(common, static_cast<std::uint32_t>(tokens.size()) - 1);
   if (keep < engine.position(session)) {
-    DS4_TRY(const std::uint32_t again, engine.rewind(session, keep));
-    report.evaluated += again;
+    DS4_TRY(keep, engine.rewind(session, keep));
   }
-  report.cached = keep - report.evaluated;
-
+  SyncReport report;
+  report.cached = keep;
   const auto total = static_cast<std::uint32_t>(tokens.size()) - keep;
   std::vector<StepRow> rows;
   for (std::uint32_t done = 0; done < total;) {

@@ -54,10 +54,6 @@ class ForwardPass {
       index_pairs_ = builder_.tensor(DS4_DTYPE_F32, {rows_, 4 * c.index_dim});
       selected_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.index_top_k});
       physical_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.index_top_k});
-      const std::uint32_t visible = std::max(in_.max_compressed, 1U);
-      tile_ = static_cast<std::uint32_t>(
-          std::clamp<std::uint64_t>(kScoreBytes / (4ULL * visible), 1, rows_));
-      scores_ = builder_.tensor(DS4_DTYPE_F32, {tile_, visible});
     }
   }
 
@@ -262,9 +258,15 @@ class ForwardPass {
     const ds4_view chosen =
         in_.selections == Selections::internal ? selected_ : in_.layer_selections[layer_].index;
     if (in_.selections != Selections::forced) {
+      if (tile_ == 0) DS4_CHECK(place_scores());
       for (std::uint32_t begin = 0; begin < rows_; begin += tile_) {
-        DS4_CHECK(choose_tile({std::min(tile_, rows_ - begin), DS4_STEP_ROWS, begin, DS4_SLOT_NONE},
-                              chosen));
+        const ds4_range range{std::min(tile_, rows_ - begin), DS4_STEP_ROWS, begin, DS4_SLOT_NONE};
+        DS4_CHECK(add(score_tile(range)));
+        auto top = make<ds4_op_index_topk>(DS4_OP_INDEX_TOPK, range);
+        top.scores = scores_at(range);
+        top.count = lists().visible;
+        top.ids = chosen;
+        DS4_CHECK(add(top));
       }
     }
     auto page = make<ds4_op_page_rows>(DS4_OP_PAGE_ROWS, all_);
@@ -276,9 +278,25 @@ class ForwardPass {
     return add(page);
   }
 
-  Result<void> choose_tile(const ds4_range& range, const ds4_view& chosen) {
+  /// A composition keeps the products of every head: its tiles are smaller by that factor.
+  Result<void> place_scores() {
+    const std::uint32_t visible = std::max(in_.max_compressed, 1U);
+    scores_ = make_view(nullptr, 0, DS4_DTYPE_F32, {rows_, visible});
+    DS4_TRY(const bool is_fused, builder_.has(score_tile(all_)));
+    const std::uint64_t row_bytes = 4ULL * visible * (is_fused ? 1 : config_.index_heads);
+    tile_ =
+        static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kScoreBytes / row_bytes, 1, rows_));
+    scores_ = builder_.tensor(DS4_DTYPE_F32, {tile_, visible});
+    return {};
+  }
+
+  [[nodiscard]] ds4_view scores_at(const ds4_range& range) const {
     ds4_view scores = scores_;
     scores.first_row = range.begin;
+    return scores;
+  }
+
+  [[nodiscard]] ds4_op_index_score score_tile(const ds4_range& range) const {
     auto score = make<ds4_op_index_score>(DS4_OP_INDEX_SCORE, range);
     score.wq_b = weight(TensorRole::indexer_q_b);
     score.proj = weight(TensorRole::indexer_proj);
@@ -286,19 +304,13 @@ class ForwardPass {
     score.u = u_;
     score.positions = in_.step.positions;
     score.keys = pages(kv().index_pool);
-    score.scores = scores;
+    score.scores = scores_at(range);
     score.rope = rope();
     score.rounding = index_rounding();
     score.scale = 1.0 / std::sqrt(static_cast<double>(config_.index_dim) * config_.index_heads);
     score.heads = config_.index_heads;
     score.dim = config_.index_dim;
-    DS4_CHECK(add(score));
-
-    auto top = make<ds4_op_index_topk>(DS4_OP_INDEX_TOPK, range);
-    top.scores = scores;
-    top.count = lists().visible;
-    top.ids = chosen;
-    return add(top);
+    return score;
   }
 
   [[nodiscard]] const ds4_view& page_table() const {

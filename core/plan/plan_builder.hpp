@@ -19,6 +19,14 @@ class PlanBuilder final : private LoweringSink {
   /// Row-contiguous activation that lives until the plan ends.
   ds4_view tensor(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents);
 
+  /// Whether the device runs this op as it stands.
+  template <class Op>
+  Result<bool> has(Op op) const {
+    op.op.struct_size = sizeof(Op);
+    DS4_TRY(const plugins::OpSupport answer, support_(op.op));
+    return answer.level != plugins::SupportLevel::no;
+  }
+
   /// Appends an op for `layer`; the tag (layer << 16 | index) is set here.
   template <class Op>
   Result<void> add(Op op, std::uint32_t layer) {

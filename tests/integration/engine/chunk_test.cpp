@@ -46,24 +46,36 @@ BOOST_AUTO_TEST_CASE(rewind_within_sixteen_tokens_evaluates_nothing_and_leaves_n
   const std::vector<std::int32_t> other = random_tokens(5, 10, 512);
   wrong.insert(wrong.end(), other.begin(), other.end());
   all_logits(*engine, session, wrong, 37);
-  BOOST_TEST(must(engine->rewind(session, 255)) == 0U);
+  BOOST_TEST(must(engine->rewind(session, 255)) == 255U);
   const std::vector<float> again =
       all_logits(*engine, session, {tokens.begin() + 255, tokens.end()}, 11);
   BOOST_TEST(std::equal(again.begin(), again.end(), expected.begin() + 255L * 512));
 }
 
-BOOST_AUTO_TEST_CASE(rewind_further_back_evaluates_again_and_says_how_much) {
+BOOST_AUTO_TEST_CASE(rewind_further_back_says_from_where_to_evaluate_again) {
   const TemporaryFolder folder;
   const auto engine = open_engine(folder, must(SyntheticSpec::make("micro")), options());
   const std::vector<std::int32_t> tokens = random_tokens(6, 200, 512);
   const SessionId session = must(engine->create_session());
   const std::vector<float> expected = all_logits(*engine, session, tokens, 400);
-  BOOST_TEST(must(engine->rewind(session, 150)) == 150U);
-  BOOST_TEST(engine->position(session) == 150U);
-  const std::vector<float> again =
-      all_logits(*engine, session, {tokens.begin() + 150, tokens.end()}, 9);
-  BOOST_TEST(std::equal(again.begin(), again.end(), expected.begin() + 150L * 512));
+  BOOST_TEST(must(engine->rewind(session, 184)) == 184U);
+  BOOST_TEST(must(engine->rewind(session, 183)) == 0U);
+  BOOST_TEST(engine->position(session) == 0U);
+  BOOST_TEST((all_logits(*engine, session, tokens, 9) == expected));
   BOOST_TEST(!engine->rewind(session, 201));
+}
+
+BOOST_AUTO_TEST_CASE(sync_far_back_evaluates_from_the_restore_point_and_counts_it) {
+  const TemporaryFolder folder;
+  const auto engine = open_engine(folder, must(SyntheticSpec::make("micro")), options());
+  std::vector<std::int32_t> tokens = random_tokens(6, 200, 512);
+  const SessionId session = must(engine->create_session());
+  must(sync(*engine, session, tokens));
+  tokens.resize(100);
+  const SyncReport report = must(sync(*engine, session, tokens));
+  BOOST_TEST(report.cached == 0U);
+  BOOST_TEST(report.evaluated == 100U);
+  BOOST_TEST(engine->position(session) == 100U);
 }
 
 BOOST_AUTO_TEST_CASE(sync_keeps_the_common_prefix_and_evaluates_the_rest) {

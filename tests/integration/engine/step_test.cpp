@@ -220,7 +220,16 @@ BOOST_AUTO_TEST_CASE(a_step_that_fails_on_the_device_leaves_its_sessions_at_a_re
   must(step(4, 1));
   BOOST_TEST(engine->position(session) == 34U);
 
-  // More rows than a session can give back: it starts over.
+  // A malformed request is refused before anything runs.
+  const std::vector<StepRow> segment(20, {session, 5, false});
+  const std::vector<LayerChoices> too_few = choices(3, 1);
+  BOOST_TEST(
+      !engine->step({.decode = {}, .prefill = segment, .read_logits = true, .forced = too_few}));
+  BOOST_TEST(engine->position(session) == 34U);
+
+  // 17 rows are the most that the rings can lose without harm; with more the session starts over.
+  BOOST_TEST(!step(17, 99));
+  BOOST_TEST(engine->position(session) == 34U);
   BOOST_TEST(!step(20, 99));
   BOOST_TEST(engine->position(session) == 0U);
   BOOST_TEST(engine->tokens(session).empty());

@@ -146,6 +146,13 @@ BOOST_AUTO_TEST_CASE(scores_are_tiled_so_that_a_million_tokens_fit_and_every_row
   }
   BOOST_TEST(next_row.size() == 21U);
   for (const auto& [layer, rows] : next_row) BOOST_TEST(rows.back() == 528U);
+
+  // Composed, the products of 64 heads stay as small.
+  const Plan composed = *plan_of(config, {16, 0, 16}, everything_but({DS4_OP_INDEX_SCORE}),
+                                 Selections::internal, kVisible);
+  const Plan fused =
+      *plan_of(config, {16, 0, 16}, everything_but({}), Selections::internal, kVisible);
+  BOOST_TEST(composed.arena_bytes() < fused.arena_bytes() + (256ULL << 20));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
