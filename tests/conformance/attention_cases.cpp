@@ -24,13 +24,25 @@ std::vector<std::int32_t> random_slots(Case& c) {
   return slots;
 }
 
+/// What each row of the step sees, in order.
+using Visible = std::vector<std::vector<std::span<const float>>>;
+
+std::size_t index(std::int32_t value) {
+  return static_cast<std::size_t>(value);
+}
+
 /// The rings of two sessions: empty, partly filled, and wrapped windows.
-ds4_row_source ring_source(Case& c, const Tensor& ring, const ds4_view& slots) {
+ds4_row_source ring_source(Case& c, const Tensor& ring, const ds4_view& slots,
+                           const std::vector<std::int32_t>& slot_of, Visible& visible) {
   std::vector<std::int32_t> range;
   for (std::uint32_t i = 0; i < c.rows().rows; ++i) {
     const bool is_empty = i % 4 == 3;
     range.push_back(static_cast<std::int32_t>(c.random().below(3 * kCapacity)));
     range.push_back(is_empty ? 0 : static_cast<std::int32_t>(1 + c.random().below(kCapacity)));
+    for (std::int32_t e = 0; e < range[2 * i + 1]; ++e) {
+      const std::size_t at = index(range[2 * i] + e) % kCapacity;
+      visible[i].push_back(ring.vector(index(slot_of[i]) * kCapacity + at));
+    }
   }
   ds4_row_source source{};
   source.kind = DS4_SOURCE_RANGE;
@@ -42,12 +54,13 @@ ds4_row_source ring_source(Case& c, const Tensor& ring, const ds4_view& slots) {
 }
 
 /// Rows of this step up to the row itself.
-ds4_row_source work_source(Case& c, const Tensor& work) {
+ds4_row_source work_source(Case& c, const Tensor& work, Visible& visible) {
   std::vector<std::int32_t> range;
   for (std::uint32_t i = 0; i < c.rows().rows; ++i) {
     const std::uint32_t first = c.random().below(i + 1);
     range.push_back(static_cast<std::int32_t>(first));
     range.push_back(static_cast<std::int32_t>(i - first + 1));
+    for (std::uint32_t e = first; e <= i; ++e) visible[i].push_back(work.vector(e));
   }
   ds4_row_source source{};
   source.kind = DS4_SOURCE_RANGE;
@@ -56,7 +69,8 @@ ds4_row_source work_source(Case& c, const Tensor& work) {
   return source;
 }
 
-ds4_row_source pool_source(Case& c, std::uint32_t kind, const Tensor& pool, const ds4_view& slots) {
+ds4_row_source pool_source(Case& c, std::uint32_t kind, const Tensor& pool, const ds4_view& slots,
+                           const std::vector<std::int32_t>& slot_of, Visible& visible) {
   const std::uint32_t rows = c.rows().rows;
   ds4_row_source source{};
   source.kind = kind;
@@ -66,6 +80,7 @@ ds4_row_source pool_source(Case& c, std::uint32_t kind, const Tensor& pool, cons
     for (std::uint32_t i = 0; i < rows * kListed; ++i) {
       const bool is_left_out = i % kListed >= 1 + (i / kListed) % kListed;
       list.push_back(is_left_out ? -1 : static_cast<std::int32_t>(c.random().below(kPoolRows)));
+      if (!is_left_out) visible[i / kListed].push_back(pool.vector(index(list.back())));
     }
     source.list = c.ints({rows, kListed}, list).view;
     return source;
@@ -77,6 +92,12 @@ ds4_row_source pool_source(Case& c, std::uint32_t kind, const Tensor& pool, cons
   for (std::uint32_t s = 0; s < kSlots; ++s) {
     for (std::uint32_t p = 0; p < kPages; ++p) {
       table.push_back(static_cast<std::int32_t>(kSlots * (kPages - 1 - p) + s));
+    }
+  }
+  for (std::uint32_t i = 0; i < rows; ++i) {
+    for (std::size_t e = 0; e < index(counts[i]); ++e) {
+      const std::int32_t page = table[index(slot_of[i]) * kPages + e / kPageRows];
+      visible[i].push_back(pool.vector(index(page) * kPageRows + e % kPageRows));
     }
   }
   source.page_rows = kPageRows;
@@ -102,35 +123,39 @@ void run_case(Case& c, std::uint32_t id, const Kind& kind) {
   const Tensor& work = c.input({rows, kWidth});
   const Tensor& pool = c.encoded(kind.dtype, {kPoolRows, kWidth}, tail);
   const Tensor& y = c.output(DS4_DTYPE_F32, {kHeads, kWidth});
-  const ds4_view slots = c.ints({rows}, random_slots(c)).view;
-  if (kind.has_sink) op.sink = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kHeads}, 2).handle;
+  const std::vector<std::int32_t> slot_of = random_slots(c);
+  const ds4_view slots = c.ints({rows}, slot_of).view;
+  const std::vector<std::int32_t> at = positions(c, rows);
+  const Weight* sink =
+      kind.has_sink ? &c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kHeads}, 2) : nullptr;
+  Visible visible(rows);
+  if (sink) op.sink = sink->handle;
   op.q = q.view;
-  op.positions = c.ints({rows}, positions(c, rows)).view;
+  op.positions = c.ints({rows}, at).view;
   op.y = y.view;
-  op.source[0] = ring_source(c, ring, slots);
-  op.source[1] = work_source(c, work);
-  if (kind.pool != DS4_SOURCE_NONE) op.source[2] = pool_source(c, kind.pool, pool, slots);
+  op.source[0] = ring_source(c, ring, slots, slot_of, visible);
+  op.source[1] = work_source(c, work, visible);
+  if (kind.pool != DS4_SOURCE_NONE) {
+    op.source[2] = pool_source(c, kind.pool, pool, slots, slot_of, visible);
+  }
   op.rope = rope(kTail, kind.is_yarn, true);
   op.scale = 1 / std::sqrt(1.0 * kWidth);
 
-  double longest = 0;
-  double largest = 0;
-  for (const Tensor* source : {&ring, &work, &pool}) {
-    for (std::size_t i = 0; i < source->values.size() / kWidth; ++i) {
-      longest = std::max(longest, norm2(source->vector(i)));
-    }
-    largest = std::max(largest, max_abs(source->values));
-  }
-  // A logit is off by eps * sqrt(width) * |q| |row| * scale at most, a weight by twice that share.
-  const auto bound = per_row([&](std::size_t row) {
-    std::vector<double> result;
+  const auto expected = [&](std::size_t row) {
+    Estimate all;
     for (std::uint32_t h = 0; h < kHeads; ++h) {
-      const double logit = norm2(q.vector(row * kHeads + h)) * longest * op.scale;
-      result.insert(result.end(), kWidth, largest * (1 + 2 * logit));
+      const Estimate query = exact(q.vector(row * kHeads + h));
+      std::vector<Entry> entries;
+      for (const auto seen : visible[row]) {
+        const Estimate logit = scaled(dot(query, exact(seen)), op.scale);
+        entries.push_back({logit.value[0], logit.error[0], seen});
+      }
+      const Estimate head = weighted(entries, sink ? &sink->values[h] : nullptr, kWidth);
+      append(all, rotated(head, op.rope, at[row]));
     }
-    return result;
-  });
-  c.compare(op.op, {{.name = "y", .tensor = &y, .norm = bound, .terms = kWidth}});
+    return all;
+  };
+  c.compare(op.op, {{.name = "y", .tensor = &y, .expected = expected}});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "tests/conformance/harness/bounds.hpp"
 #include "tests/conformance/harness/dtypes.hpp"
+#include "tests/conformance/harness/estimate.hpp"
 #include "tests/conformance/harness/suite.hpp"
 
 /// One function per fused op, in <op>.cases.cpp: the grid that its composition is compared on.

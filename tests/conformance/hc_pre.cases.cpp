@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "tests/conformance/cases.hpp"
 
 namespace ds4::conformance {
@@ -37,48 +35,29 @@ void run_case(Case& c, const Shape& shape) {
   op.hc_eps = 1e-6;
   op.iterations = 20;
 
-  // |d mix| <= eps * sqrt(terms) * |fn row| * |unit row|; the unit row has norm sqrt(flat).
-  const double mix = max_row_norm(fn) * std::sqrt(static_cast<double>(flat));
-  const auto slope = [&](std::size_t i) {
-    return mix * std::abs(static_cast<double>(scale.values[i]));
+  const auto streams_of = [&](std::size_t row) {
+    return exact(std::span(x.values).subspan(row * flat, flat));
   };
-  const auto y_bound = per_row([&](std::size_t row) {
-    std::vector<double> all;
-    for (std::uint32_t s = 0; s < streams; ++s) {
-      const auto part = widen(x.vector(row * streams + s));
-      all.insert(all.end(), part.begin(), part.end());
-    }
-    const auto m = product(fn, normed(all, nullptr, op.eps), 0, streams);
-    std::vector<double> mixed(shape.width, 0);
-    std::vector<double> reach(shape.width, 0);
-    for (std::uint32_t s = 0; s < streams; ++s) {
-      const double pre = sigmoid(m[s] * static_cast<double>(scale.values[0]) +
-                                 static_cast<double>(base.values[s])) +
-                         op.hc_eps;
-      for (std::uint32_t d = 0; d < shape.width; ++d) {
-        mixed[d] += pre * all[s * shape.width + d];
-        reach[d] += (pre + slope(0) / 4) * std::abs(all[s * shape.width + d]);
-      }
-    }
-    const double r = rms(mixed, op.eps);
-    const double relative = norm2(reach) / (r * std::sqrt(static_cast<double>(shape.width)));
-    std::vector<double> bound(shape.width);
-    for (std::uint32_t d = 0; d < shape.width; ++d) {
-      bound[d] = std::abs(static_cast<double>(gain.values[d])) *
-                 (reach[d] + std::abs(mixed[d]) * (1 + relative)) / r;
-    }
-    return bound;
-  });
-  const auto terms = static_cast<double>(flat);
-  c.compare(op.op, {{.name = "y", .tensor = &y, .norm = y_bound, .terms = terms},
-                    {.name = "post",
-                     .tensor = &post,
-                     .norm = [&](std::size_t, std::size_t) { return 2 + slope(1); },
-                     .terms = terms},
-                    {.name = "comb",
-                     .tensor = &comb,
-                     .norm = [&](std::size_t, std::size_t) { return 2 * 20 + 2 * slope(2); },
-                     .terms = terms}});
+  // Group 0 is pre, 1 is post, 2 is comb.
+  const auto mixes_of = [&](std::size_t row, std::uint32_t group) {
+    const std::uint32_t first = group * streams;
+    const std::uint32_t count = group == 2 ? streams * streams : streams;
+    const Estimate raw = product(fn, normed(streams_of(row), nullptr, op.eps), first, count);
+    const Estimate offset = slice(exact(base.row(0)), first, count);
+    return sum(scaled(raw, static_cast<double>(scale.values[group])), offset);
+  };
+  const auto y_of = [&](std::size_t row) {
+    Estimate pre = logistic(mixes_of(row, 0));
+    for (double& value : pre.value) value += op.hc_eps;
+    return normed(mixed(pre, streams_of(row), shape.width), &gain, op.eps);
+  };
+  const auto post_of = [&](std::size_t row) { return scaled(logistic(mixes_of(row, 1)), 2); };
+  const auto comb_of = [&](std::size_t row) {
+    return balanced(mixes_of(row, 2), streams, op.iterations, op.hc_eps);
+  };
+  c.compare(op.op, {{.name = "y", .tensor = &y, .expected = y_of},
+                    {.name = "post", .tensor = &post, .expected = post_of},
+                    {.name = "comb", .tensor = &comb, .expected = comb_of}});
 }
 
 }  // namespace

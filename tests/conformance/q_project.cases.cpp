@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "tests/conformance/cases.hpp"
 
 namespace ds4::conformance {
@@ -22,42 +20,27 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool is_yarn) {
   op.gain = gain.handle;
   op.wq_b = wq_b.handle;
   op.u = u.view;
-  op.positions = c.ints({c.rows().rows}, positions(c, c.rows().rows)).view;
+  const std::vector<std::int32_t> at = positions(c, c.rows().rows);
+  op.positions = c.ints({c.rows().rows}, at).view;
   op.qr = qr.view;
   op.q = q.view;
   op.rope = rope(kRotated, is_yarn);
   op.eps = 1e-6;
 
-  // Error of qr relative to eps * sqrt(terms): the chain's bound over the row's rms, once for the
-  // value and once for the rms itself.
-  const auto low_bounds = [&](std::size_t row) {
-    const auto raw = product(wq_a, widen(u.vector(row)));
-    const double r = rms(raw, op.eps);
-    const double chain = max_row_norm(wq_a) * norm2(u.vector(row)) / r;
-    std::vector<double> bound(rank);
-    for (std::uint32_t i = 0; i < rank; ++i) {
-      bound[i] =
-          std::abs(static_cast<double>(gain.values[i])) * (chain + 1) * (1 + std::abs(raw[i]) / r);
-    }
-    return bound;
+  const auto low = [&](std::size_t row) {
+    return normed(product(wq_a, exact(u.vector(row))), &gain, op.eps);
   };
-  const auto high_bounds = [&](std::size_t row) {
-    const auto unit = normed(product(wq_a, widen(u.vector(row))), &gain, op.eps);
-    const auto raw = product(wq_b, unit);
-    const double spread = norm2(low_bounds(row)) + norm2(unit);
-    std::vector<double> bound;
-    for (std::uint32_t first = 0; first < raw.size(); first += kHeadDim) {
-      const double r = rms(std::span(raw).subspan(first, kHeadDim), op.eps);
-      const double chain = max_row_norm(wq_b, first, kHeadDim) * spread / r;
-      // One head's values lie below sqrt(head_dim) after its norm.
-      bound.insert(bound.end(), kHeadDim,
-                   (chain + 1) * (1 + std::sqrt(static_cast<double>(kHeadDim))));
+  const auto high = [&](std::size_t row) {
+    const Estimate raw = product(wq_b, low(row));
+    Estimate all;
+    for (std::uint32_t h = 0; h < kHeads; ++h) {
+      const Estimate head = normed(slice(raw, h * kHeadDim, kHeadDim), nullptr, op.eps);
+      append(all, rotated(head, op.rope, at[row]));
     }
-    return bound;
+    return all;
   };
-  const double terms = std::max(width, rank);
-  c.compare(op.op, {{.name = "qr", .tensor = &qr, .norm = per_row(low_bounds), .terms = terms},
-                    {.name = "q", .tensor = &q, .norm = per_row(high_bounds), .terms = terms}});
+  c.compare(op.op, {{.name = "qr", .tensor = &qr, .expected = low},
+                    {.name = "q", .tensor = &q, .expected = high}});
 }
 
 }  // namespace

@@ -16,14 +16,17 @@ void steer_cases(Suite& suite) {
         op.direction = direction.handle;
         op.x = x.view;
         op.scale = 0.75;
-        const auto bound = [&](std::size_t row, std::size_t column) {
-          const std::size_t at = (row - rows.tile_first) * kStreams + column / width;
-          const std::size_t d = column % width;
-          return std::abs(static_cast<double>(x.vector(at)[d])) +
-                 op.scale * norm2(x.vector(at)) * norm2(direction.row(0)) *
-                     std::abs(static_cast<double>(direction.values[d]));
+        const auto expected = [&](std::size_t row) {
+          Estimate all;
+          for (std::uint32_t s = 0; s < kStreams; ++s) {
+            const Estimate stream = exact(x.vector((row - rows.tile_first) * kStreams + s));
+            const Estimate way = exact(direction.row(0));
+            const Estimate part = scaled(dot(stream, way), -op.scale);
+            append(all, sum(stream, mixed(part, way, width)));
+          }
+          return all;
         };
-        c.compare(op.op, {{.name = "x", .tensor = &x, .norm = bound, .terms = 1.0 * width}});
+        c.compare(op.op, {{.name = "x", .tensor = &x, .expected = expected}});
       });
     }
   }

@@ -25,55 +25,12 @@ double max_abs(std::span<const float> x) {
   return largest;
 }
 
-double rms(std::span<const double> x, double eps) {
-  const double norm = norm2(x);
-  return std::sqrt(norm * norm / static_cast<double>(x.size()) + eps);
-}
-
-std::vector<double> widen(std::span<const float> x) {
-  return {x.begin(), x.end()};
-}
-
-std::vector<double> product(const Weight& weight, std::span<const double> x, std::size_t begin,
-                            std::size_t count) {
-  std::vector<double> y(count, 0);
-  for (std::size_t o = 0; o < count; ++o) {
-    const auto row = weight.row(begin + o);
-    for (std::size_t i = 0; i < row.size(); ++i) y[o] += static_cast<double>(row[i]) * x[i];
-  }
-  return y;
-}
-
-std::vector<double> product(const Weight& weight, std::span<const double> x) {
-  return product(weight, x, 0, weight.rows());
-}
-
-double max_row_norm(const Weight& weight, std::size_t begin, std::size_t count) {
-  double largest = 0;
-  for (std::size_t o = begin; o < begin + count; ++o) {
-    largest = std::max(largest, norm2(weight.row(o)));
-  }
-  return largest;
-}
-
-double max_row_norm(const Weight& weight) {
-  return max_row_norm(weight, 0, weight.rows());
-}
-
-std::vector<double> normed(std::span<const double> x, const Weight* gain, double eps) {
-  std::vector<double> y(x.begin(), x.end());
-  const double scale = 1 / rms(x, eps);
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    y[i] *= scale * (gain ? static_cast<double>(gain->values[i]) : 1);
-  }
-  return y;
-}
-
 double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
 
-ElementBound per_row(std::function<std::vector<double>(std::size_t row)> make) {
+std::function<double(std::size_t, std::size_t)> per_row(
+    std::function<std::vector<double>(std::size_t row)> make) {
   auto known = std::make_shared<std::map<std::size_t, std::vector<double>>>();
   return [make = std::move(make), known](std::size_t row, std::size_t column) {
     auto at = known->find(row);

@@ -45,21 +45,26 @@ struct Weight {
   }
 };
 
-/// For an output element: `row` counts rows of the step (or of the pool), `column` the values of
-/// the row, outer extents first.
-using ElementBound = std::function<double(std::size_t row, std::size_t column)>;
+/// Values in double and, for each, the root mean square error that f32 arithmetic has, in units of
+/// eps_f32 (estimate.hpp).
+struct Estimate {
+  std::vector<double> value;
+  std::vector<double> error;
+};
 
-/// How one output of a case is compared.
+/// How one output of a case is compared. `row` counts rows of the step (or of the pool), `column`
+/// the values of the row, outer extents first.
 struct Check {
   std::string_view name;           ///< as in tolerances.hpp
   const Tensor* tensor = nullptr;  ///< an output
-  /// Norm-wise bound N of the element; limit = c * eps_f32 * sqrt(terms) * N. Empty: bits.
-  ElementBound norm = {};
-  double terms = 1;
+  /// What a row must be; limit = c * eps_f32 * error. Empty: both roads agree in every bit.
+  std::function<Estimate(std::size_t row)> expected = {};
   /// Distance of neighbouring codes at a value: an element beyond the limit but within one step
   /// counts as a flipped code. Empty: none may.
   std::function<double(std::size_t row, std::size_t column, double value)> code_step = {};
 
+  /// I32 outputs: what a row must be. Empty: both roads agree.
+  std::function<std::vector<std::int32_t>(std::size_t row)> ids = {};
   /// I32 outputs: whether the two ids of an element may change places. Empty: exact.
   std::function<bool(std::size_t row, std::int32_t a, std::int32_t b)> may_swap = {};
   /// Columns that have a meaning; empty: all.
@@ -146,8 +151,10 @@ class Case {
                             const std::vector<std::byte>& composed);
   Result<void> check_row(const Check& check, std::size_t index, const std::byte* fused,
                          const std::byte* composed);
+  Result<void> check_ids(const Check& check, std::size_t row, std::size_t columns,
+                         const std::byte* fused, const std::byte* composed);
   Result<void> check_value(const Check& check, std::size_t row, std::size_t column, float fused,
-                           float composed);
+                           float composed, const Estimate& expected);
   Result<void> check_untouched(const std::vector<Check>& checks);
 
   Backend& backend_;
