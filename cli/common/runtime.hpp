@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "common/console.hpp"
+#include "common/environment.hpp"
+#include "common/exit_code.hpp"
+#include "common/runtime_options.hpp"
+#include "engine/engine.hpp"
+#include "model/model_file.hpp"
+#include "registry/registry.hpp"
+#include "tokenizer/tokenizer.hpp"
+#include "wrap/host_api.hpp"
+
+namespace ds4::cli {
+
+/// What a program's main() owns: the log, the thread pool, and the backends that were found.
+class Runtime {
+ public:
+  /// Looks for backends; never fails (see Registry::scan).
+  Runtime(const Console& console, const RuntimeOptions& options, const Environment& environment);
+
+  [[nodiscard]] const Console& console() const noexcept { return console_; }
+  [[nodiscard]] const LogSink& log() const noexcept { return log_; }
+  [[nodiscard]] const plugins::Registry& registry() const noexcept { return *registry_; }
+  [[nodiscard]] std::uint32_t threads() const noexcept { return threads_; }
+
+  /// Opens the device that --backend names. A failure prints its reason with the table of the
+  /// backends concerned and gives the exit status; a correctness backend says loudly what it is.
+  ExitCode open_device(const std::string& request, std::shared_ptr<plugins::Device>& out) const;
+
+ private:
+  void explain_failure(const std::string& request, const Error& error) const;
+  void warn_of_reference() const;
+
+  const Console& console_;
+  LogSink log_;
+  std::uint32_t threads_;
+  std::shared_ptr<plugins::HostApi> host_;
+  std::optional<plugins::Registry> registry_;
+};
+
+/// Opens and checks a model file. Errors: those of ModelFile::open, with what to do about a file
+/// that is not there.
+Result<ModelFile> open_model(const std::string& path);
+
+/// The tokenizer of a model file; copies what it needs.
+Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log);
+
+/// Options of an engine that serves one session, as `options` asks for it.
+[[nodiscard]] EngineOptions engine_options(const RuntimeOptions& options, const LogSink& log);
+
+/// Loads the weights with progress on stderr, after one line that says what the context takes.
+Result<std::unique_ptr<Engine>> open_engine(const Console& console, ModelFile model,
+                                            std::shared_ptr<plugins::Device> device,
+                                            EngineOptions options);
+
+/// "context: 32768 tokens, 131.2 MiB (...), backend cpu, prefill chunk 512".
+Result<std::string> context_line(const ModelConfig& config, const EngineOptions& options,
+                                 const std::string& backend);
+
+}  // namespace ds4::cli

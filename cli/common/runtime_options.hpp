@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "common/console.hpp"
+#include "common/environment.hpp"
+#include "common/option_table.hpp"
+#include "loader/search_options.hpp"
+#include "plan/plan.hpp"
+#include "registry/registry.hpp"
+
+namespace ds4::cli {
+
+/// What every program that loads a model is told about model, backend and memory.
+struct RuntimeOptions {
+  std::string model;             ///< empty: DS4_MODEL, then ds4flash.gguf
+  std::string backend = "auto";  ///< NAME[:device]
+  bool backend_given = false;
+  std::vector<std::filesystem::path> backend_paths;
+  plugins::BackendOptions backend_options;
+  std::vector<std::filesystem::path> allow_untrusted;
+  plugins::ProbePolicy probe = plugins::ProbePolicy::automatic;
+  std::optional<plugins::ListingStyle> list_backends;
+  std::uint32_t context = 32768;
+  std::uint32_t threads = 0;  ///< 0: as many as the machine has, at most kMaxThreads
+  std::uint32_t prefill_chunk = 512;
+  Roundings roundings;
+  LogLevel log_level = LogLevel::warning;
+  ColorMode color = ColorMode::automatic;
+  bool shows_version = false;
+  std::optional<std::string> help;  ///< the topic, may be empty
+};
+
+inline constexpr std::uint32_t kMaxThreads = 32;
+inline constexpr const char* kDefaultModel = "ds4flash.gguf";
+
+/// Adds the shared vocabulary to a table; `options` outlives it.
+void declare_runtime_options(OptionTable& table, RuntimeOptions& options);
+
+/// Options that belong to later versions: named so that they fail with a clear line.
+void declare_unavailable_options(OptionTable& table);
+
+/// The model file: as given, else from the environment, else the default name.
+[[nodiscard]] std::string model_path(const RuntimeOptions& options, const Environment& environment);
+
+/// Where backends are looked for.
+[[nodiscard]] plugins::BackendSearchOptions search_options(const RuntimeOptions& options,
+                                                           const Environment& environment);
+
+/// The number of threads that `options` stands for on this machine.
+[[nodiscard]] std::uint32_t thread_count(const RuntimeOptions& options);
+
+/// An OptionTable::Take that stores an integer of [low, high].
+[[nodiscard]] OptionTable::Take store_integer(std::uint32_t& target, std::uint64_t low,
+                                              std::uint64_t high);
+/// An OptionTable::Take that stores a number of [low, high].
+[[nodiscard]] OptionTable::Take store_float(float& target, float low, float high);
+/// An OptionTable::Take that stores the text.
+[[nodiscard]] OptionTable::Take store_text(std::string& target);
+
+}  // namespace ds4::cli

@@ -1,0 +1,53 @@
+#include "run/files.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace ds4::run {
+namespace {
+
+struct Close {
+  void operator()(std::FILE* file) const { (void)std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, Close>;
+
+Result<std::string> read_all(std::FILE* file, std::string_view name) {
+  std::string bytes;
+  std::array<char, 65536> buffer{};
+  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file)) {
+    bytes.append(buffer.data(), count);
+  }
+  if (std::ferror(file) != 0) {
+    return fail(Errc::io, "cannot read ", name, ": ", std::strerror(errno));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path) {
+  const File file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) {
+    return fail(errno == ENOENT ? Errc::not_found : Errc::io, "cannot read ", path, ": ",
+                std::strerror(errno));
+  }
+  return read_all(file.get(), path);
+}
+
+Result<std::string> read_standard_input() {
+  return read_all(stdin, "standard input");
+}
+
+Result<void> write_file(const std::string& path, std::string_view bytes) {
+  File file(std::fopen(path.c_str(), "wb"));
+  const bool written = file != nullptr &&
+                       std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() &&
+                       std::fflush(file.get()) == 0;
+  if (!written) return fail(Errc::io, "cannot write ", path, ": ", std::strerror(errno));
+  return {};
+}
+
+}  // namespace ds4::run

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace ds4::run {
+
+/// All bytes of a file. Errors: not_found, io.
+Result<std::string> read_file(const std::string& path);
+/// All bytes of standard input. Errors: io.
+Result<std::string> read_standard_input();
+/// Replaces a file. Errors: io.
+Result<void> write_file(const std::string& path, std::string_view bytes);
+
+}  // namespace ds4::run

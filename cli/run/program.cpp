@@ -1,0 +1,155 @@
+#include "run/program.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/runtime.hpp"
+#include "common/version.hpp"
+#include "run/chat.hpp"
+#include "run/dump_tokens.hpp"
+#include "run/inspect.hpp"
+#include "run/measure.hpp"
+#include "run/one_shot.hpp"
+#include "run/prompt.hpp"
+#include "run/report.hpp"
+
+namespace ds4::run {
+namespace {
+
+using cli::ExitCode;
+
+constexpr const char* kProgram = "ds4-run";
+
+ExitCode report_error(const cli::Console& console, const Error& error) {
+  console.error(error.what);
+  return cli::exit_code(error.code);
+}
+
+ExitCode print(const cli::Console& console, const std::string& text) {
+  if (console.write(text)) return cli::kSuccess;
+  console.error("standard output does not take the result");
+  return cli::kFailure;
+}
+
+// The modes for which the file alone is enough.
+ExitCode read_model_only(const cli::Console& console, const RunOptions& options,
+                         const std::string& path, const std::string* maybe_prompt) {
+  if (options.mode == Mode::inspect) {
+    const auto model = cli::open_model(path);
+    return model ? print(console, model_summary(*model)) : report_error(console, model.error());
+  }
+  const auto text = [&]() -> Result<std::string> {
+    DS4_TRY(const ModelFile model, cli::open_model(path));
+    DS4_TRY(const Tokenizer tokenizer, cli::open_tokenizer(model.gguf(), {}));
+    return dump_tokens(tokenizer, *maybe_prompt);
+  }();
+  return text ? print(console, *text) : report_error(console, text.error());
+}
+
+ExitCode print_report(const cli::Console& console, const RunOptions& options,
+                      const cli::Environment& environment, const cli::Runtime& runtime) {
+  std::string text = system_report(runtime, options, environment);
+  std::shared_ptr<plugins::Device> device;
+  const ExitCode opened = runtime.open_device(options.runtime.backend, device);
+  if (opened == cli::kSuccess) {
+    const std::string path = cli::model_path(options.runtime, environment);
+    auto session = Session::open(console, options, path, device, runtime.log());
+    text += session ? model_report(**session)
+                    : "\n## Model\nnot loaded: " + session.error().what + "\n";
+  }
+  const ExitCode printed = print(console, without_home(text, environment.home.string()));
+  return opened == cli::kSuccess ? printed : opened;
+}
+
+ExitCode run_model(const cli::Console& console, const RunOptions& options,
+                   const cli::Environment& environment, const cli::Runtime& runtime,
+                   const std::string* maybe_prompt) {
+  // The file is looked at before a device is woken up: a wrong name is the commonest mistake.
+  const std::string path = cli::model_path(options.runtime, environment);
+  if (auto model = cli::open_model(path); !model) return report_error(console, model.error());
+  std::shared_ptr<plugins::Device> device;
+  if (const ExitCode opened = runtime.open_device(options.runtime.backend, device);
+      opened != cli::kSuccess) {
+    return opened;
+  }
+  auto session = Session::open(console, options, path, std::move(device), runtime.log(),
+                               measured_rows(options));
+  if (!session) return report_error(console, session.error());
+  const auto done =
+      options.mode != Mode::generate ? run_measurement(console, options, **session, maybe_prompt)
+      : maybe_prompt != nullptr      ? run_one_shot(console, options, **session, *maybe_prompt)
+                                     : run_chat(console, options, **session, environment.home);
+  return done ? *done : report_error(console, done.error());
+}
+
+bool needs_prompt(Mode mode) {
+  return mode == Mode::dump_tokens || mode == Mode::dump_logits || mode == Mode::dump_logprobs ||
+         mode == Mode::decode_consistency;
+}
+
+bool takes_prompt(Mode mode) {
+  return mode == Mode::generate || needs_prompt(mode);
+}
+
+ExitCode run_mode(const cli::Console& console, const RunOptions& options,
+                  const cli::Environment& environment) {
+  std::optional<std::string> prompt;
+  if (takes_prompt(options.mode)) {
+    auto text = prompt_text(options, console);
+    if (!text) return report_error(console, text.error());
+    prompt = *std::move(text);
+  }
+  const bool reads_terminal = !prompt && options.mode == Mode::generate;
+  if (!prompt && needs_prompt(options.mode)) {
+    console.error(options.mode_option + " needs a prompt: -p TEXT, --prompt-file FILE or a pipe");
+    return cli::kUsage;
+  }
+  if (reads_terminal && (options.prints_json || options.is_raw)) {
+    console.error(std::string(options.prints_json ? "--json" : "--raw-prompt") +
+                  " needs a prompt: -p TEXT, --prompt-file FILE or a pipe");
+    return cli::kUsage;
+  }
+  const std::string* const maybe_prompt = prompt ? &*prompt : nullptr;
+  if (options.mode == Mode::inspect || options.mode == Mode::dump_tokens) {
+    return read_model_only(console, options, cli::model_path(options.runtime, environment),
+                           maybe_prompt);
+  }
+  const cli::Runtime runtime(console, options.runtime, environment);
+  if (options.mode == Mode::report) return print_report(console, options, environment, runtime);
+  return run_model(console, options, environment, runtime, maybe_prompt);
+}
+
+}  // namespace
+
+ExitCode run_program(std::vector<std::string> arguments) {
+  // -sys is a long option in the clothes of a short one.
+  std::replace(arguments.begin(), arguments.end(), std::string("-sys"), std::string("--system"));
+  RunOptions options;
+  const cli::OptionTable table = make_option_table(options);
+  const cli::Environment environment = cli::read_environment();
+  auto parsed = table.parse(arguments);
+  const cli::Console console(kProgram, options.runtime.color, environment.no_color);
+  if (parsed) parsed = check_options(options);
+  if (!parsed) {
+    console.error(parsed.error().what);
+    if (parsed.error().code == Errc::not_found) {
+      console.write_error(table.help("", console.colors_stderr()));
+    }
+    return cli::kUsage;
+  }
+  if (options.runtime.help) {
+    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
+  }
+  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
+  cli::resolve_seed(options.sampling);
+  if (options.runtime.list_backends) {
+    const cli::Runtime runtime(console, options.runtime, environment);
+    return print(console, runtime.registry().listing(*options.runtime.list_backends,
+                                                     options.runtime.backend));
+  }
+  return run_mode(console, options, environment);
+}
+
+}  // namespace ds4::run

@@ -1,0 +1,46 @@
+#include "run/session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ds4::run {
+
+Result<std::unique_ptr<Session>> Session::open(const cli::Console& console,
+                                               const RunOptions& options, const std::string& path,
+                                               std::shared_ptr<plugins::Device> device,
+                                               const LogSink& log, std::uint32_t logits_rows) {
+  std::unique_ptr<Session> session(new Session());
+  session->path_ = path;
+  session->device_ = std::move(device);
+  session->log_ = log;
+  session->logits_rows_ = logits_rows;
+  DS4_CHECK(session->load(console, options));
+  return session;
+}
+
+Result<void> Session::load(const cli::Console& console, const RunOptions& options) {
+  DS4_TRY(ModelFile file, cli::open_model(path_));
+  if (!tokenizer_) {
+    DS4_TRY(Tokenizer tokenizer, cli::open_tokenizer(file.gguf(), log_));
+    tokenizer_.emplace(std::move(tokenizer));
+  }
+  EngineOptions engine = cli::engine_options(options.runtime, log_);
+  engine.logits_rows = std::min(logits_rows_, engine.prefill_rows + engine.decode_rows);
+  DS4_TRY(engine_, cli::open_engine(console, std::move(file), device_, std::move(engine)));
+  return restart();
+}
+
+Result<void> Session::restart() {
+  model_.reset();
+  DS4_TRY(EngineModel model, EngineModel::make(*engine_));
+  model_.emplace(std::move(model));
+  return {};
+}
+
+Result<void> Session::resize(const cli::Console& console, const RunOptions& options) {
+  model_.reset();
+  engine_.reset();
+  return load(console, options);
+}
+
+}  // namespace ds4::run

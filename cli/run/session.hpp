@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/runtime.hpp"
+#include "run/options.hpp"
+#include "run/token_model.hpp"
+
+namespace ds4::run {
+
+/// A loaded model with one open session.
+class Session {
+ public:
+  /// Loads `path` on `device` and opens a session. `logits_rows` > 1 is for measurements that want
+  /// logits of many rows.
+  static Result<std::unique_ptr<Session>> open(const cli::Console& console,
+                                               const RunOptions& options, const std::string& path,
+                                               std::shared_ptr<plugins::Device> device,
+                                               const LogSink& log, std::uint32_t logits_rows = 1);
+
+  [[nodiscard]] EngineModel& model() noexcept { return *model_; }
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::shared_ptr<plugins::Device>& device() const noexcept { return device_; }
+  /// An empty session in place of the one there was.
+  Result<void> restart();
+  /// Another context size; loads again. On failure the session is gone (is_open() is false).
+  Result<void> resize(const cli::Console& console, const RunOptions& options);
+  [[nodiscard]] bool is_open() const noexcept { return model_.has_value(); }
+
+ private:
+  Session() = default;
+  Result<void> load(const cli::Console& console, const RunOptions& options);
+
+  std::string path_;
+  std::shared_ptr<plugins::Device> device_;
+  LogSink log_;
+  std::uint32_t logits_rows_ = 1;
+  std::optional<Tokenizer> tokenizer_;
+  std::unique_ptr<Engine> engine_;
+  std::optional<EngineModel> model_;
+};
+
+}  // namespace ds4::run
