@@ -161,14 +161,17 @@ void run_case(Case& c, std::uint32_t id, const Kind& kind) {
 }  // namespace
 
 void attention_cases(Suite& suite, std::uint32_t id, std::uint32_t pool_kind) {
-  for (const std::uint32_t dtype : {DS4_DTYPE_F32, DS4_DTYPE_KV_ROW}) {
+  for (const std::uint32_t dtype :
+       {DS4_DTYPE_F32, DS4_DTYPE_KV_ROW, DS4_DTYPE_F16, DS4_DTYPE_BF16}) {
+    const bool is_half = dtype == DS4_DTYPE_F16 || dtype == DS4_DTYPE_BF16;
     for (const bool has_sink : {true, false}) {
       for (const bool is_yarn : {true, false}) {
+        if (is_half && has_sink != is_yarn) continue;
         const std::string label = std::string(view_dtype_name(dtype)) + " rows, " +
                                   (pool_kind == DS4_SOURCE_NONE ? "no pool, " : "") +
                                   (has_sink ? "sink, " : "no sink, ") +
                                   (is_yarn ? "yarn rope" : "plain rope");
-        for (const RowCase& rows : row_grid()) {
+        for (const RowCase& rows : is_half ? short_row_grid() : row_grid()) {
           suite.run(label, rows, [&](Case& c) {
             run_case(c, id, {dtype, pool_kind, has_sink, is_yarn});
           });

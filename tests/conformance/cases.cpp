@@ -29,6 +29,18 @@ std::span<const OpCases> all_cases() noexcept {
       OpCases{"sample_argmax", sample_argmax_cases},
       OpCases{"sample_topk", sample_topk_cases},
       OpCases{"steer", steer_cases},
+      OpCases{"topk", topk_cases},
+      OpCases{"gather_rows", gather_rows_cases},
+      OpCases{"scatter_rows", scatter_rows_cases},
+      OpCases{"page_rows", page_rows_cases},
+      OpCases{"resolve_tokens", resolve_tokens_cases},
+      OpCases{"take_columns", take_columns_cases},
+      OpCases{"unary", unary_cases},
+      OpCases{"softmax_sink", softmax_sink_cases},
+      OpCases{"rope_tail", rope_tail_cases},
+      OpCases{"quant_round_trip", quant_round_trip_cases},
+      OpCases{"swiglu_clamp", swiglu_clamp_cases},
+      OpCases{"rms_norm", rms_norm_cases},
   };
   return kCases;
 }

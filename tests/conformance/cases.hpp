@@ -32,6 +32,20 @@ void sample_argmax_cases(Suite& suite);
 void sample_topk_cases(Suite& suite);
 void steer_cases(Suite& suite);
 
+/// Required ops (tier1_*.cases.cpp), against a formula alone.
+void topk_cases(Suite& suite);
+void gather_rows_cases(Suite& suite);
+void scatter_rows_cases(Suite& suite);
+void page_rows_cases(Suite& suite);
+void resolve_tokens_cases(Suite& suite);
+void take_columns_cases(Suite& suite);
+void unary_cases(Suite& suite);
+void softmax_sink_cases(Suite& suite);
+void rope_tail_cases(Suite& suite);
+void quant_round_trip_cases(Suite& suite);
+void swiglu_clamp_cases(Suite& suite);
+void rms_norm_cases(Suite& suite);
+
 /// What the four attention ids share: sources of every kind, with and without sink and rotation.
 void attention_cases(Suite& suite, std::uint32_t id, std::uint32_t pool_kind);
 /// What the two commits share.

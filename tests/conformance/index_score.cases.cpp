@@ -120,6 +120,12 @@ void index_score_cases(Suite& suite) {
       });
     }
   }
+  for (const std::uint32_t keys : {DS4_DTYPE_F16, DS4_DTYPE_BF16}) {
+    for (const RowCase& rows : short_row_grid()) {
+      suite.run("unrounded, " + std::string(view_dtype_name(keys)) + " keys", rows,
+                [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, keys, kNone, true); });
+    }
+  }
   for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
     for (const RowCase& rows : {short_row_grid()[1], short_row_grid()[3]}) {
       suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,

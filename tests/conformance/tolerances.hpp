@@ -44,6 +44,16 @@ inline constexpr std::array kTolerances{
     Tolerance{"head", "logits", 8,
               "error has norm, mixes, sigmoid, weighted sum, norm and product"},
     Tolerance{"steer", "x", 8, "error has dot, product and subtraction"},
+    Tolerance{"topk", "values", 0.5, "stored values: error is 0"},
+    Tolerance{"gather_rows", "y", 0.5, "stored values: error is 0, decoding is exact"},
+    Tolerance{"scatter_rows", "y", 0.5, "stored values: error is 0"},
+    Tolerance{"take_columns", "y", 0.5, "stored values: error is 0"},
+    Tolerance{"unary", "y", 8, "error has each function's own roundings"},
+    Tolerance{"softmax_sink", "y", 8, "error has differences, exp and the sum"},
+    Tolerance{"rope_tail", "y", 8, "error has sine, cosine, two products and a sum"},
+    Tolerance{"quant_round_trip", "y", 8, "error is 0 but for the transform: codes are exact"},
+    Tolerance{"swiglu_clamp", "y", 8, "error has sigmoid and two products"},
+    Tolerance{"rms_norm", "y", 8, "error has the sum of squares, root, quotient and gain"},
 };
 
 /// c of an output, or 0 when the table has none: the outputs must then be equal in every bit.

@@ -124,6 +124,7 @@ Result<void> Backend::State::open(const std::filesystem::path& file, std::uint32
   ds4_device_options options{};
   options.struct_size = sizeof(options);
   options.flags = DS4_DEVICE_VALIDATE;
+  options.host = &host;
   DS4_CHECK(error.check(api->device_open(index, &options, &device, &error), "device_open"));
   return error.check(api->stream_create(device, &stream, &error), "stream_create");
 }

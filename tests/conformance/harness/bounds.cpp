@@ -29,6 +29,20 @@ double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
 
+std::vector<std::int32_t> largest(std::span<const float> x, std::size_t k) {
+  std::vector<std::int32_t> ids;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!std::isinf(x[i]) || x[i] > 0) ids.push_back(static_cast<std::int32_t>(i));
+  }
+  std::stable_sort(ids.begin(), ids.end(), [&](std::int32_t a, std::int32_t b) {
+    const float left = x[static_cast<std::size_t>(a)];
+    const float right = x[static_cast<std::size_t>(b)];
+    return std::isnan(right) ? !std::isnan(left) : left > right;
+  });
+  ids.resize(k, -1);
+  return ids;
+}
+
 std::function<double(std::size_t, std::size_t)> per_row(
     std::function<std::vector<double>(std::size_t row)> make) {
   auto known = std::make_shared<std::map<std::size_t, std::vector<double>>>();

@@ -14,6 +14,10 @@ namespace ds4::conformance {
 [[nodiscard]] double max_abs(std::span<const float> x);
 [[nodiscard]] double sigmoid(double x);
 
+/// Columns of the k largest, ties to the lower one, NaN after every number, -inf never; -1 where
+/// there are fewer.
+[[nodiscard]] std::vector<std::int32_t> largest(std::span<const float> x, std::size_t k);
+
 /// Values that are made once per row.
 [[nodiscard]] std::function<double(std::size_t row, std::size_t column)> per_row(
     std::function<std::vector<double>(std::size_t row)> make);

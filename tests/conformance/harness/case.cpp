@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "format/half.hpp"
 #include "format/quants/quants.hpp"
 #include "tests/conformance/harness/row_codec.hpp"
 
@@ -141,6 +142,7 @@ const Tensor& Case::ties(std::initializer_list<std::uint32_t> extents) {
 const Tensor& Case::encoded(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents,
                             std::uint32_t row_tail) {
   if (dtype == DS4_DTYPE_F32) return input(extents, 0.5);
+  if (dtype == DS4_DTYPE_F16 || dtype == DS4_DTYPE_BF16) return halves(dtype, extents);
   const ds4_view view = view_of(dtype, extents, row_tail);
   const std::uint64_t row_bytes = view_row_bytes(dtype, view_width(view), row_tail).value_or(0);
   std::vector<std::byte> bytes(view_span_bytes(view));
@@ -151,6 +153,21 @@ const Tensor& Case::encoded(std::uint32_t dtype, std::initializer_list<std::uint
     values.insert(values.end(), row.begin(), row.end());
   }
   Tensor& tensor = allocate(view, &bytes);
+  tensor.values = std::move(values);
+  return tensor;
+}
+
+const Tensor& Case::halves(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents) {
+  std::vector<float> values(count_of(extents));
+  std::vector<std::byte> bytes(2 * values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto value = static_cast<float>(0.5 * sample());
+    const bool is_half = dtype == DS4_DTYPE_F16;
+    const std::uint16_t bits = is_half ? float_to_half(value) : float_to_bfloat(value);
+    values[i] = is_half ? half_to_float(bits) : bfloat_to_float(bits);
+    std::memcpy(&bytes[2 * i], &bits, sizeof(bits));
+  }
+  Tensor& tensor = allocate(view_of(dtype, extents, 0), &bytes);
   tensor.values = std::move(values);
   return tensor;
 }
@@ -166,6 +183,7 @@ const Tensor& Case::output(std::uint32_t dtype, std::initializer_list<std::uint3
   std::vector<std::uint32_t> extents{rows_.tile_rows};
   extents.insert(extents.end(), inner.begin(), inner.end());
   ds4_view view = view_of(dtype, extents, 0);
+  view.stride[0] += rows_.gap * std::uint64_t{element_bytes(dtype)};
   view.first_row = rows_.tile_first;
   return allocate(view, nullptr);
 }
@@ -216,7 +234,8 @@ const Weight& Case::id_table(std::uint32_t rows, std::uint32_t columns, std::uin
   std::vector<float> values;
   std::vector<std::byte> bytes;
   for (std::uint32_t i = 0; i < rows * columns; ++i) {
-    const auto id = static_cast<std::int32_t>(random_.below(limit));
+    // Every seventh names nobody.
+    const auto id = i % 7 == 3 ? -1 : static_cast<std::int32_t>(random_.below(limit));
     values.push_back(static_cast<float>(id));
     const auto* begin = reinterpret_cast<const std::byte*>(&id);
     bytes.insert(bytes.end(), begin, begin + sizeof(id));

@@ -98,6 +98,8 @@ class Case {
 
   /// An F32 input of the case's kind of values, times `scale`.
   const Tensor& input(std::initializer_list<std::uint32_t> extents, double scale = 1);
+  /// An F32 input of the given values.
+  const Tensor& floats(std::initializer_list<std::uint32_t> extents, std::vector<float> values);
   /// An F32 input of a few whole numbers, so that equal values are met often.
   const Tensor& ties(std::initializer_list<std::uint32_t> extents);
   /// Rows of the given dtype with random valid codes.
@@ -117,7 +119,7 @@ class Case {
   const Weight& weight(std::uint32_t dtype, std::uint32_t role,
                        std::initializer_list<std::uint32_t> extents, double scale = 1,
                        double offset = 0);
-  /// An I32 table of ids below `limit`.
+  /// An I32 table of ids below `limit`, some of them -1.
   const Weight& id_table(std::uint32_t rows, std::uint32_t columns, std::uint32_t limit);
 
   /// A fused descriptor with the range of the row case.
@@ -130,14 +132,14 @@ class Case {
     return result;
   }
 
-  /// Runs both roads and compares the outputs.
+  /// Runs both roads and compares the outputs; a required op is its own composition.
   void compare(const ds4_op& fused, const std::vector<Check>& checks);
 
   [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
 
  private:
   friend class CaseSink;
-  const Tensor& floats(std::initializer_list<std::uint32_t> extents, std::vector<float> values);
+  const Tensor& halves(std::uint32_t dtype, std::initializer_list<std::uint32_t> extents);
   Tensor& allocate(ds4_view view, const std::vector<std::byte>* content);
   const Weight& import(std::uint32_t dtype, std::uint32_t role,
                        std::initializer_list<std::uint32_t> extents,

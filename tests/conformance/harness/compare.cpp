@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -94,6 +95,12 @@ Result<void> Case::run(const ds4_op& fused, const std::vector<Check>& checks) {
   if (auto done = backend_.run(one, step_); !done) return done.error().in("fused");
   DS4_TRY(const auto direct, snapshot(checks));
 
+  if (const OpTraits* traits = find_op(fused.id); traits && traits->tier == OpTier::required) {
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+      DS4_CHECK(check_output(checks[i], direct[i], direct[i]));
+    }
+    return check_untouched(checks);
+  }
   CaseSink sink(*this);
   DS4_CHECK(lower(fused, sink));
   if (outcome_.failure) return *outcome_.failure;
@@ -118,9 +125,11 @@ Result<void> Case::check_output(const Check& check, const std::vector<std::byte>
     rows *= tensor.view.extent[axis];
   }
   const std::size_t body = tensor.initial.size() - 2 * tensor.begin;
-  const std::size_t row_bytes = rows == 0 ? 0 : body / rows;
+  const bool is_padded = !tensor.is_storage && rows != 0;
+  const std::size_t stride = is_padded ? tensor.view.stride[0] : rows == 0 ? 0 : body / rows;
+  const std::size_t row_bytes = is_padded ? body - (rows - 1) * stride : stride;
   for (std::size_t i = 0; i < rows; ++i) {
-    const std::size_t at = tensor.begin + i * row_bytes;
+    const std::size_t at = tensor.begin + i * stride;
     const std::size_t row = i + tensor.view.first_row;
     const bool is_written =
         check.written ? check.written(row) : rows_.contains(static_cast<std::uint32_t>(row));
@@ -129,6 +138,12 @@ Result<void> Case::check_output(const Check& check, const std::vector<std::byte>
     } else if (std::memcmp(&fused[at], &tensor.initial[at], row_bytes) != 0 ||
                std::memcmp(&composed[at], &tensor.initial[at], row_bytes) != 0) {
       return fail(Errc::internal, check.name, ": row ", row, " is outside the range and changed");
+    }
+    const std::size_t gap = i + 1 < rows ? stride - row_bytes : 0;
+    for (const std::vector<std::byte>* road : {&fused, &composed}) {
+      if (std::memcmp(&(*road)[at + row_bytes], &tensor.initial[at + row_bytes], gap) != 0) {
+        return fail(Errc::internal, check.name, ": memory behind row ", row, " changed");
+      }
     }
   }
   return {};
@@ -200,6 +215,11 @@ Result<void> Case::check_value(const Check& check, std::size_t row, std::size_t 
   }
   const double want = expected.value[column];
   if (std::isinf(want) && a == want && b == want) return {};
+  // Memory that nothing was written to holds a NaN of its own.
+  const auto is_written_nan = [](float value) {
+    return std::isnan(value) && std::bit_cast<std::uint32_t>(value) != 0xFFFFFFFFU;
+  };
+  if (std::isnan(want) && is_written_nan(fused) && is_written_nan(composed)) return {};
   // std::max would drop a NaN.
   double error = std::abs(a - b);
   for (const double one : {std::abs(a - want), std::abs(b - want)}) {

@@ -47,6 +47,12 @@ RowCase no_rows() {
   return result;
 }
 
+RowCase apart() {
+  RowCase result = mixed("8 rows that lie apart", 10, range_counted(10, DS4_STEP_ROWS), 0, 8);
+  result.gap = 8;
+  return result;
+}
+
 RowCase padded() {
   return mixed("3 + 5 rows of 10", 10, range_counted(10, DS4_STEP_ROWS), 0, 8);
 }
@@ -64,6 +70,7 @@ std::vector<RowCase> row_grid() {
           all_rows(17),
           padded(),
           prefill(),
+          apart(),
           mixed("the 3 decode rows", 10, range_counted(10, DS4_STEP_DECODE_ROWS), 0, 3),
           tile("a full tile", 4, 4),
           tile("a tile beyond the last row", 8, 0),
@@ -74,7 +81,7 @@ std::vector<RowCase> row_grid() {
 }
 
 std::vector<RowCase> short_row_grid() {
-  return {all_rows(1), all_rows(5), padded(), prefill(), tile("a tile with 2 rows", 6, 2)};
+  return {all_rows(1), all_rows(5), padded(), prefill(), apart(), tile("a tile with 2 rows", 6, 2)};
 }
 
 }  // namespace ds4::conformance

@@ -24,6 +24,7 @@ struct RowCase {
   std::uint32_t count = 0;
   std::uint32_t tile_first = 0;  ///< first_row of outputs
   std::uint32_t tile_rows = 0;   ///< rows of outputs
+  std::uint32_t gap = 0;         ///< values between the rows of outputs
   Values values = Values::normal;
 
   [[nodiscard]] bool contains(std::uint32_t row) const noexcept {
@@ -31,8 +32,8 @@ struct RowCase {
   }
 };
 
-/// 1, 2, 3, 5 and 17 rows; decode and prefill together, each alone, with padding; tiles; no rows;
-/// inputs of zeros and of large values.
+/// 1, 2, 3, 5 and 17 rows; decode and prefill together, each alone, with padding; tiles; rows that
+/// lie apart; no rows; inputs of zeros and of large values.
 [[nodiscard]] std::vector<RowCase> row_grid();
 
 /// A few of row_grid() that differ most: for ops whose other choices multiply.

@@ -57,7 +57,7 @@ struct OpCases {
   void (*run)(Suite& suite);
 };
 
-/// Every fused op's cases, by op id.
+/// Every fused op's cases, by op id, then those of required ops.
 [[nodiscard]] std::span<const OpCases> all_cases() noexcept;
 
 /// One line per op: cases, worst error with its limit, flipped codes, state; then the failures.
