@@ -39,10 +39,10 @@ LoadProgressLine::LoadProgressLine(const Console& console)
 void LoadProgressLine::update(std::uint64_t done, std::uint64_t total) {
   const auto now = Clock::now();
   const std::uint64_t tenths = total == 0 ? 10 : done * 10 / total;
-  if (console_.stderr_is_terminal()) {
-    if (now - shown_ < kRedrawInterval && done != total) return;
-    if (!has_line_ && now - begin_ < kRedrawInterval) return;  // loaded before anyone could read it
-  } else if (tenths <= tenths_) {
+  // What is loaded before anyone could read a line needs none.
+  if (!has_line_ && now - begin_ < kRedrawInterval) return;
+  if (console_.stderr_is_terminal() ? now - shown_ < kRedrawInterval && done != total
+                                    : tenths <= tenths_) {
     return;
   }
   shown_ = now;
@@ -56,14 +56,14 @@ void LoadProgressLine::update(std::uint64_t done, std::uint64_t total) {
                            " GiB/s";
   if (console_.stderr_is_terminal()) {
     console_.write_error(rewritten(text));
-    has_line_ = true;
   } else {
     console_.note(text);
   }
+  has_line_ = true;
 }
 
 void LoadProgressLine::finish() {
-  if (has_line_) console_.write_error("\n");
+  if (has_line_ && console_.stderr_is_terminal()) console_.write_error("\n");
   console_.note("ready in " + decimals(seconds_since(begin_), 2) + " s");
 }
 

@@ -40,8 +40,11 @@ ExitCode Runtime::open_device(const std::string& request,
     explain_failure(request, selected.error());
     return selection_exit_code(selected.error().code);
   }
-  if (!selected->notice.empty()) console_.note(selected->notice);
-  if (selected->backend->name() == kReferenceName) warn_of_reference();
+  const bool is_reference = selected->backend->name() == kReferenceName;
+  if (!selected->notice.empty()) {
+    is_reference ? console_.loud(selected->notice) : console_.note(selected->notice);
+  }
+  if (is_reference) warn_of_reference(selected->notice.empty());
   auto device = selected->open();
   if (!device) {
     console_.error(device.error().in("backend ", selected->backend->name()).what);
@@ -65,9 +68,10 @@ void Runtime::explain_failure(const std::string& request, const Error& error) co
   }
 }
 
-void Runtime::warn_of_reference() const {
-  console_.loud(
-      "cpu-reference is a correctness backend: on a model of real size expect minutes per token");
+void Runtime::warn_of_reference(bool was_asked_for) const {
+  if (was_asked_for) {
+    console_.loud("cpu-reference is the correctness backend: expect minutes per token");
+  }
   for (const plugins::Candidate& candidate : registry_->candidates()) {
     if (candidate.state != plugins::CandidateState::no_device &&
         candidate.state != plugins::CandidateState::refused) {

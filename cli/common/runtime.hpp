@@ -34,7 +34,7 @@ class Runtime {
 
  private:
   void explain_failure(const std::string& request, const Error& error) const;
-  void warn_of_reference() const;
+  void warn_of_reference(bool was_asked_for) const;
 
   const Console& console_;
   LogSink log_;
