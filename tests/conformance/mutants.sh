@@ -47,7 +47,7 @@ rank: -inf may be chosen|ops/ranking.hpp|s/return value != -std::numeric_limits<
 topk: ascending flag ignored|ops/topk.cpp|s/(op.op.flags \& DS4_TOPK_ASCENDING_IDS) != 0/false/
 index_topk: count off by one|ops/index_topk.cpp|s/e < n; ++e/e + 1 < n; ++e/
 index_topk: ids unsorted|ops/index_topk.cpp|s/std::sort(heap, end);//
-sample_argmax: last of equals|ops/sample_argmax.cpp|s/ranks_before(logits, e, best)/!ranks_before(logits, best, e)/
+sample_argmax: last of equals|ops/sample_argmax.cpp|s/ranks_before(logits, e, best)/logits[e] >= logits[best]/
 pool: halves swapped|ops/compress_emit.cpp|s/2 \* e >= span/2 * e < span/
 pool helper: halves swapped (composition)|ops/softmax_pool.cpp|s/e >= list.width \/ 2/e < list.width \/ 2/
 pool: -1 not left out|ops/compress_emit.cpp|s/ids\[e\] == -1 ? -std::numeric_limits<double>::infinity()/false ? 0.0/;s/if (ids\[e\] == -1) continue;/if (ids[e] == -1) { sum += 1; continue; }/;s/double{pairs.at(ids\[e\])/double{pairs.at(ids[e] < 0 ? 0 : ids[e])/
