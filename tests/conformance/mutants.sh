@@ -89,7 +89,7 @@ page_rows: -1 becomes 0|ops/page_rows.cpp|s/out\[k\] = -1;/out[k] = 0;/
 gather: fill ignored|ops/gather_rows.cpp|s/std::fill_n(f32(out), y.width, static_cast<float>(op.fill))/std::fill_n(f32(out), y.width, 0.0F)/
 scatter: -1 writes row 0|ops/scatter_rows.cpp|s/== -1/== -77/;s/ids.row(r))/ids.row(r)) < 0 ? 0 : *i32(ids.row(r))/
 take_columns: off by one|ops/take_columns.cpp|s/\[id\]/[id ? id - 1 : id]/
-softmax_sink: sink out of the maximum|ops/softmax_sink.cpp|s/double maximum = extra;/double maximum = kNone;/
+softmax_sink: sink out of the sum|ops/softmax_sink.cpp|s/double sum = std::exp(extra - shift)/double sum = 0/
 softmax_sink: empty row is NaN|ops/softmax_sink.cpp|s/maximum == kNone ? 0 : maximum/maximum/
 sampled token of the wrong row|ops/resolve_tokens.cpp|s/k = -1 - std::int64_t{token}/k = -2 - std::int64_t{token} < 0 ? 0 : -2 - std::int64_t{token}/
 embedding of the next token|ops/embed_streams.cpp|s/op.weight->row(static_cast<std::uint32_t>(token))/op.weight->row(static_cast<std::uint32_t>((token + 1) % vocabulary))/

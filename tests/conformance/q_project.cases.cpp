@@ -25,7 +25,7 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool is_yarn) {
   op.qr = qr.view;
   op.q = q.view;
   op.rope = rope(kRotated, is_yarn);
-  op.eps = 1e-6;
+  op.eps = 1e-2;
 
   const auto low = [&](std::size_t row) {
     return normed(product(wq_a, exact(u.vector(row))), &gain, op.eps);
