@@ -57,7 +57,6 @@ void softmax_sink_cases(Suite& suite) {
         }
         const Tensor& x = c.floats({rows.rows, kHeads, kWidth}, logits);
         const Tensor& y = c.output(DS4_DTYPE_F32, {kHeads, kWidth});
-
         const Weight& offset = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kHeads}, 2);
         if (has_sink) op.sink = offset.handle;
         op.x = x.view;
