@@ -5,10 +5,6 @@
 
 namespace ds4::reference {
 
-/// The host's table as the entry got it; the ABI gives no other way to hand it to device_open.
-/// Null until the entry has run.
-const ds4_host_api* host_table() noexcept;
-
 // device.cpp
 ds4_status enumerate(ds4_device_info*, std::uint32_t, std::uint32_t*, ds4_error*);
 const char* device_reason(std::uint32_t);

@@ -76,12 +76,13 @@ ds4_status device_open(std::uint32_t index, const ds4_device_options* options, d
                        ds4_error* err) {
   return sdk::fence(err, [&] {
     ds4_device*& device = sdk::need(out, "out");
-    const ds4_host_api& host = sdk::need(host_table(), "host table");
+    const ds4_device_options& wanted = sdk::need_struct(options, "device options");
+    const ds4_host_api& host = sdk::need(wanted.host, "device options: host");
+    sdk::check_host(&host);
     if (index != 0) {
       throw sdk::failure(DS4_E_INVALID_ARGUMENT, "there is no device ", index);
     }
-    std::uint32_t flags = 0;
-    if (options != nullptr && DS4_HAS(ds4_device_options, options, flags)) flags = options->flags;
+    const std::uint32_t flags = wanted.flags;
     constexpr std::uint32_t kKnown =
         DS4_DEVICE_PROFILE | DS4_DEVICE_DETERMINISTIC | DS4_DEVICE_VALIDATE;
     if ((flags & ~kKnown) != 0) {

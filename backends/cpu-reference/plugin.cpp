@@ -1,5 +1,4 @@
 /// Identity of the reference backend: its ELF note, its table and its one exported function.
-#include <atomic>
 
 #include "api.hpp"
 
@@ -7,8 +6,6 @@ DS4_BACKEND_NOTE(DS4_BACKEND_KIND_CPU, 0, "cpu-reference", "0.1.0", "ds4");
 
 namespace ds4::reference {
 namespace {
-
-constinit std::atomic<const ds4_host_api*> g_host{nullptr};
 
 #if defined(__clang__)
 #define DS4_REFERENCE_COMPILER "clang " __clang_version__
@@ -69,10 +66,6 @@ constexpr ds4_backend_api kTable = make_table();
 
 }  // namespace
 
-const ds4_host_api* host_table() noexcept {
-  return g_host.load();
-}
-
 }  // namespace ds4::reference
 
 extern "C" DS4_API ds4_status DS4_BACKEND_ENTRY(const ds4_host_api* host,
@@ -83,6 +76,5 @@ extern "C" DS4_API ds4_status DS4_BACKEND_ENTRY(const ds4_host_api* host,
   return ds4::sdk::fence(err, [&] {
     ds4::sdk::check_host(host);
     ds4::sdk::need(out, "table pointer") = &ds4::reference::kTable;
-    ds4::reference::g_host.store(host);
   });
 }

@@ -28,9 +28,9 @@ struct LoadProgress {
 struct EngineOptions {
   std::uint32_t context = 32768;      ///< most tokens a session can hold
   std::uint32_t sessions = 1;         ///< slots: sessions that can be open at once
-  std::uint32_t decode_rows = 16;     ///< most decode and verification rows of a step
+  std::uint32_t decode_rows = 32;     ///< most decode and verification rows of a step
   std::uint32_t prefill_rows = 512;   ///< most prefill rows of a step
-  std::uint32_t logits_rows = 16;     ///< most rows of a step whose logits are returned
+  std::uint32_t logits_rows = 32;     ///< most rows of a step whose logits are returned
   std::uint32_t pages_percent = 100;  ///< pages of the pool, as a share of what full sessions need
   Roundings roundings;
   Selections selections = Selections::internal;
@@ -42,7 +42,7 @@ struct EngineOptions {
 /// gap.
 struct StepRow {
   SessionId session = 0;
-  std::int32_t token = 0;  ///< -1 - k means: sampled id k of the previous step
+  std::int32_t token = 0;  ///< -1 - k means: argmax id k of the engine's previous step
   bool wants_logits = false;
 };
 

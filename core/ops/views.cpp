@@ -35,7 +35,8 @@ std::optional<std::uint64_t> view_row_bytes(std::uint32_t dtype, std::uint32_t w
   if (dtype == DS4_DTYPE_KV_ROW) {
     if (row_tail > width) return std::nullopt;
     const std::uint64_t head = width - row_tail;
-    return round_up(head + ceil_div(head, kKvBlock) + kBf16Bytes * row_tail, kEncodedRowAlign);
+    const std::uint64_t tail_at = round_up(head + ceil_div(head, kKvBlock), kEncodedRowAlign);
+    return round_up(tail_at + kBf16Bytes * row_tail, kEncodedRowAlign);
   }
   if (dtype == DS4_DTYPE_INDEX_ROW) {
     return round_up(ceil_div(width, 2) + ceil_div(width, kIndexBlock), kEncodedRowAlign);

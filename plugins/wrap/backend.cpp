@@ -194,6 +194,7 @@ Result<std::shared_ptr<Device>> Backend::open_device(std::uint32_t index, std::u
   ds4_device_options options{};
   options.struct_size = sizeof options;
   options.flags = flags;
+  options.host = host_->table(name());
   ds4_device* device = nullptr;
   ds4_error record = make_error_slot();
   ds4_status status = DS4_OK;

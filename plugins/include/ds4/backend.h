@@ -86,8 +86,9 @@ typedef struct ds4_error {
 #define DS4_DTYPE_MXFP4 39u
 /* A KV row of `width` values whose last `row_tail` values are kept in bf16:
  *   (width - row_tail) bytes e4m3; then ceil((width - row_tail) / 64) bytes e8m0, the power-of-two
- * scale of each block of 64; then row_tail x bf16, little-endian; then zero bytes up to a multiple
- * of 4. 584 bytes for 512 values, tail 64. */
+ * scale of each block of 64; then zero bytes up to a multiple of 4; then row_tail x bf16,
+ * little-endian; then zero bytes up to a multiple of 4. 584 bytes for 512 values with tail 64,
+ * which begins at byte 456. */
 #define DS4_DTYPE_KV_ROW 64u
 /* An indexer row of `width` values: ceil(width / 2) bytes e2m1, even index in the low nibble; then
  * ceil(width / 32) bytes e8m0, one a block of 32; then zero bytes up to a multiple of 4. 68 bytes
@@ -254,7 +255,7 @@ typedef struct ds4_memory_kind {
   uint32_t kind; /* DS4_MEMORY_* */
   uint32_t host_visible;
   uint32_t coherent;
-  uint32_t alignment;             /* of buffers and view offsets, bytes */
+  uint32_t alignment;             /* of buffers and of the workspace, bytes */
   uint64_t host_read_bytes_per_s; /* a hint; 0 unknown */
 } ds4_memory_kind;
 
@@ -276,13 +277,16 @@ typedef struct ds4_device_info {
   uint64_t int8_ops_per_s;   /* multiply and add count as two */
   uint64_t f16_flops_per_s;  /* likewise */
   char reason[128]; /* why the score is 0, or a remark such as "not yet measured on this device" */
-  uint32_t preferred_row_tile; /* rows of a step are padded to this; 0 or 1 none */
+  uint32_t preferred_row_tile; /* a hint: step classes of multiples of it run best; 0 none */
   uint32_t reserved0;
 } ds4_device_info;
 
 typedef struct ds4_device_options {
   uint32_t struct_size;
   uint32_t flags; /* DS4_DEVICE_* below */
+  /* The host of this device's objects: two runtimes of one process share the library, not the host.
+   * Never null; valid until device_close. */
+  const struct ds4_host_api* host;
 } ds4_device_options;
 
 #define DS4_DEVICE_PROFILE 1u       /* count kernel time by op */
@@ -421,7 +425,8 @@ typedef struct ds4_backend_api {
   ds4_status (*buffer_create)(ds4_device* device, uint64_t bytes, uint32_t memory_kind,
                               uint32_t usage, ds4_buffer** out, ds4_error* err);
   void (*buffer_destroy)(ds4_buffer* buffer);
-  /* R  In stream order. Host memory must stay valid until the stream has passed the copy. */
+  /* R  In stream order. Host memory must stay valid until the stream has passed the copy.
+   * buffer_copy within one buffer is legal when the ranges do not overlap. */
   ds4_status (*buffer_write)(ds4_stream* stream, ds4_buffer* dst, uint64_t offset, const void* src,
                              uint64_t bytes, ds4_error* err);
   ds4_status (*buffer_read)(ds4_stream* stream, const ds4_buffer* src, uint64_t offset, void* dst,
@@ -442,7 +447,8 @@ typedef struct ds4_backend_api {
                                  const ds4_buffer* src, uint64_t src_offset, uint64_t bytes,
                                  ds4_error* err);
 
-  /* R  In-order queues. sync returns the first error of the stream's work, with op id and tag. */
+  /* R  In-order queues. sync waits and returns the first error of the stream's work since the last
+   *    sync, with op id and tag, once; work behind a failed op may be skipped. */
   ds4_status (*stream_create)(ds4_device* device, ds4_stream** out, ds4_error* err);
   void (*stream_destroy)(ds4_stream* stream);
   ds4_status (*stream_sync)(ds4_stream* stream, ds4_error* err);
@@ -454,9 +460,9 @@ typedef struct ds4_backend_api {
   ds4_status (*event_wait_host)(ds4_event* event, ds4_error* err);
   ds4_status (*event_wait_stream)(ds4_event* event, ds4_stream* stream, ds4_error* err);
 
-  /* R  Import: query, begin, write any number of chunks, finish (which validates completeness and
-   * gives the weight; the import handle is gone whether it succeeds or not). abort gives up. Packed
-   * weights never change. */
+  /* R  Import: query, begin, write any number of chunks (src is free again when write returns),
+   * finish (which validates completeness and gives the weight; the import handle is gone whether it
+   * succeeds or not). abort gives up. Packed weights never change. */
   ds4_status (*weight_query)(ds4_device* device, const ds4_weight_desc* desc,
                              ds4_weight_answer* out, ds4_error* err);
   ds4_status (*weight_import_begin)(ds4_device* device, const ds4_weight_desc* desc, uint32_t flags,
@@ -484,7 +490,8 @@ typedef struct ds4_backend_api {
   /* R  Scratch that this list of ops needs at most; no other memory may grow in enqueue. */
   ds4_status (*workspace_size)(ds4_device* device, const ds4_op* const* ops, uint32_t count,
                                uint64_t* bytes, ds4_error* err);
-  /* R  Runs the ops in stream order. Allocates nothing. */
+  /* R  Runs the ops in stream order. Allocates nothing. May refuse a descriptor before anything
+   * ran, or (ASYNC) report at sync; a failed submission leaves what its ops write undefined. */
   ds4_status (*enqueue)(ds4_stream* stream, const ds4_submission* submission, ds4_error* err);
 
   /* o */

@@ -274,15 +274,15 @@ struct RowLayout {
 };
 constexpr RowLayout kv_row_layout(std::uint32_t width, std::uint32_t tail) noexcept {
   const std::uint64_t coded = width - (tail < width ? tail : width);
-  const std::uint64_t scales = ceil_div(coded, 64);
-  return {0, coded, coded + scales, round_up(coded + scales + 2 * std::uint64_t{tail}, 4)};
+  const std::uint64_t tail_at = round_up(coded + ceil_div(coded, 64), 4);
+  return {0, coded, tail_at, round_up(tail_at + 2 * std::uint64_t{tail}, 4)};
 }
 constexpr RowLayout index_row_layout(std::uint32_t width) noexcept {
   const std::uint64_t codes = ceil_div(width, 2);
   const std::uint64_t end = codes + ceil_div(width, 32);
   return {0, codes, end, round_up(end, 4)};
 }
-static_assert(kv_row_layout(512, 64).bytes == 584);
+static_assert(kv_row_layout(512, 64).bytes == 584 && kv_row_layout(512, 64).tail == 456);
 static_assert(index_row_layout(128).bytes == 68);
 
 /// Bytes of the innermost extent of a view: one row of values, or one encoded row.

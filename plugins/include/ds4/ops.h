@@ -15,10 +15,11 @@
  * fill, page_rows passes it on, attention and pooling leave the entry out, grouped_matmul writes a
  * zero row.
  *
- * Precision. Activations are F32; sums run in f32 or wider. The order of a sum depends on shapes
- * only, never on the number of rows or threads. Values that the model itself rounds (ds4_rounding,
- * KV_ROW, INDEX_ROW) are rounded exactly as stated here. Rounding to nearest even everywhere. NaN
- * in, NaN out, unless stated otherwise.
+ * Precision. Activations are F32; sums run in f32 or wider. The order of a sum
+ * depends on the row alone: on its width, or on how many entries it attends to, counted through all
+ * its sources; never on other rows, on threads, or on which entry lies in which source. Values that
+ * the model itself rounds (ds4_rounding, KV_ROW, INDEX_ROW) are rounded exactly as stated here.
+ * Rounding to nearest even everywhere. NaN in, NaN out, unless stated otherwise.
  *
  * Aliasing. Outputs overlap no input, except where an op says "in place": then x and y may be the
  * same view. Sections named "model.md" refer to the model specification: DeepSeek V4 technical
@@ -553,7 +554,7 @@ typedef struct ds4_op_compress_emit {
 } ds4_op_compress_emit;
 
 /* index_score (model.md 3.9): scores[i, e] = sum over h of w[i, h] * max(0, qi[i, h] . key(i, e)),
- * -inf beyond the visible entries, with qi = rounding(rope_tail(wq_b qr)) and w = (proj u) * scale.
+ * with qi = rounding(rope_tail(wq_b qr)) and w = (proj u) * scale.
  * qr [rows, rank]; u [rows, width]; wq_b [heads * dim, rank]; proj [heads, width]; keys PAGES;
  * scores [rows, n] F32. = matmul, rope_tail, quant_round_trip, matmul, scale_add, matmul_act, unary
  * relu, mul, row_sum. The columns beyond the visible entries hold no meaning there; index_topk

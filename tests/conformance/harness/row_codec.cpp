@@ -41,7 +41,8 @@ std::vector<float> decode_view_row(std::uint32_t dtype, std::uint32_t width, std
   std::vector<float> values(width);
   const std::uint32_t head = dtype == DS4_DTYPE_KV_ROW ? width - row_tail : width;
   const std::byte* scales = row + (dtype == DS4_DTYPE_KV_ROW ? head : (width + 1) / 2);
-  const std::byte* tail = scales + (head + 63) / 64;
+  // Scales are padded to whole words, so that the tail begins on one.
+  const std::byte* tail = row + (head + (head + 63) / 64 + 3) / 4 * 4;
   for (std::uint32_t i = 0; i < width; ++i) {
     switch (dtype) {
       case DS4_DTYPE_F32:

@@ -34,7 +34,8 @@ Reference::Reference(const Options& options) : host_(std::make_unique<Host>(opti
       reinterpret_cast<ds4_backend_entry_fn>(dlsym(library_, DS4_BACKEND_ENTRY_NAME));
   BOOST_TEST_REQUIRE((entry != nullptr));
   BOOST_TEST_REQUIRE(entry(&host_->table, &api_, &error_) == DS4_OK, error_.text);
-  const ds4_device_options device_options{sizeof(ds4_device_options), options.device_flags};
+  const ds4_device_options device_options{sizeof(ds4_device_options), options.device_flags,
+                                          &host_->table};
   BOOST_TEST_REQUIRE(api_->device_open(0, &device_options, &device_, &error_) == DS4_OK,
                      error_.text);
   BOOST_TEST_REQUIRE(api_->stream_create(device_, &stream_, &error_) == DS4_OK, error_.text);

@@ -42,7 +42,7 @@ class TerminalProcess {
   std::size_t seen_ = 0;
 };
 
-/// Starts a program whose standard error is collected, sends SIGINT once `sign` appears there.
-Finished interrupt_process(const std::vector<std::string>& command, const std::string& sign);
+/// Starts a program and sends SIGINT as soon as it has written to standard output.
+Finished interrupt_process(const std::vector<std::string>& command);
 
 }  // namespace ds4::test

@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(an_interrupt_ends_an_answer_cleanly) {
                  "--raw-prompt",
                  "-p",
                  "x"};
-  const Finished out = test::interrupt_process(words, "ready in ");
+  const Finished out = test::interrupt_process(words);
   BOOST_TEST(out.status == 130, out.err);
   BOOST_TEST(contains(out.err, "ds4: prefill: "));
 }
@@ -270,7 +270,8 @@ BOOST_AUTO_TEST_CASE(an_interrupt_in_a_chat_comes_back_to_the_prompt) {
                              environment());
   BOOST_TEST_REQUIRE(chat.wait_for("ds4> "), chat.output());
   chat.type("talk\r");
-  BOOST_TEST(chat.wait_for("\n"), chat.output());
+  // Grey is the answer's thinking: the line editor, which takes Ctrl+C as a key, is over by then.
+  BOOST_TEST_REQUIRE(chat.wait_for("\x1b[90m"), chat.output());
   chat.type("\x03");
   BOOST_TEST(chat.wait_for("t/s"), chat.output());
   BOOST_TEST(chat.wait_for("ds4> "), chat.output());
