@@ -2,4 +2,6 @@
 #include DS4_CHECKED_HEADER
 
 int ds4_abi_header_check(void);
-int ds4_abi_header_check(void) { return 0; }
+int ds4_abi_header_check(void) {
+  return 0;
+}

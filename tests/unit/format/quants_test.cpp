@@ -68,7 +68,9 @@ const ds4::Dtype kAllCoded[] = {ds4::Dtype::f32,  ds4::Dtype::f16,     ds4::Dtyp
 }  // namespace
 
 namespace ds4 {
-std::ostream& operator<<(std::ostream& out, Dtype dtype) { return out << dtype_name(dtype); }
+std::ostream& operator<<(std::ostream& out, Dtype dtype) {
+  return out << dtype_name(dtype);
+}
 }  // namespace ds4
 
 BOOST_AUTO_TEST_SUITE(quants)
