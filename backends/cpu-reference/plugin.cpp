@@ -21,7 +21,7 @@ ds4_status describe(ds4_backend_info* out, ds4_error* err) {
     info.version = kVersion;
     info.vendor = "ds4";
     info.build = DS4_REFERENCE_COMPILER ", no fast-math, no contraction";
-    info.licence = "MIT";
+    info.licence = "not stated";
   });
 }
 

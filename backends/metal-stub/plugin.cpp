@@ -44,7 +44,7 @@ ds4_status describe(ds4_backend_info* out, ds4_error* err) noexcept {
   out->version = "0.1.0";
   out->vendor = "ds4";
   out->build = "stub, no device code";
-  out->licence = "MIT";
+  out->licence = "not stated";
   return DS4_OK;
 }
 
