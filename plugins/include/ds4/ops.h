@@ -597,9 +597,9 @@ typedef struct ds4_op_attn_out {
 
 /* route (model.md 3.12): p = sqrt_softplus(gate v); ids = top-k of p + bias by descending score, or
  * row tokens[i] of `table` on hash-routed layers; weights = p[ids] / max(sum, floor) * scale. gate
- * [experts, width]; bias [experts] or null; table [vocab, k] I32 or null; tokens [rows] i32 (with
- * table); ids [rows, k] i32; weights [rows, k] F32. = matmul, unary, add, topk (or gather_rows),
- * take_columns, normalize_sum. */
+ * [experts, width]; bias [experts] or null; table [vocab, k] I32 or null; tokens [rows] i32, rows
+ * of the table; ids [rows, k] i32; weights [rows, k] F32. = matmul, unary, add, topk (or
+ * gather_rows), take_columns, normalize_sum. */
 typedef struct ds4_op_route {
   ds4_op op;
   ds4_range rows;
