@@ -160,6 +160,16 @@ bool TerminalProcess::wait_for(const std::string& text, std::chrono::seconds lim
   return output_.find(text, seen_) != std::string::npos;
 }
 
+bool TerminalProcess::wait_for_prompt() {
+  if (!wait_for("ds4> ")) return false;
+  constexpr auto kSettled = std::chrono::milliseconds(300);
+  for (auto end = std::chrono::steady_clock::now() + kSettled;
+       std::chrono::steady_clock::now() < end;) {
+    if (!read_some(100)) break;
+  }
+  return true;
+}
+
 int TerminalProcess::finish() {
   while (read_some(1000)) {
     int status = 0;

@@ -30,6 +30,9 @@ class TerminalProcess {
   void type(const std::string& bytes) const;
   /// Reads until `text` shows up after what was waited for before; false after `limit`.
   bool wait_for(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(60));
+  /// Waits for a prompt and for the line editor behind it, which takes the keys a moment after it
+  /// has shown the prompt: until then Ctrl+C still is a signal.
+  bool wait_for_prompt();
   /// Waits for the end; the exit status.
   int finish();
   [[nodiscard]] const std::string& output() const { return output_; }

@@ -244,18 +244,18 @@ BOOST_AUTO_TEST_CASE(chat_without_a_terminal_takes_a_line_a_turn) {
 BOOST_AUTO_TEST_CASE(chat_on_a_terminal_edits_pastes_and_remembers) {
   const std::string saved = (folder / "saved.txt").string();
   test::TerminalProcess chat(command(with_model({"--nothink"})), environment());
-  BOOST_TEST_REQUIRE(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST_REQUIRE(chat.wait_for_prompt(), chat.output());
   chat.type("\x1b[200~first\rsecond\x1b[201~\r");
   BOOST_TEST(chat.wait_for("t/s"), chat.output());
-  BOOST_TEST(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST(chat.wait_for_prompt(), chat.output());
   chat.type("dropped\x03");
-  BOOST_TEST(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST(chat.wait_for_prompt(), chat.output());
   chat.type("back\\\rslash\r");
   BOOST_TEST(chat.wait_for("t/s"), chat.output());
-  BOOST_TEST(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST(chat.wait_for_prompt(), chat.output());
   chat.type("/save " + saved + "\r");
   BOOST_TEST(chat.wait_for("saved 2 turns"), chat.output());
-  BOOST_TEST(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST(chat.wait_for_prompt(), chat.output());
   chat.type("\x04");
   BOOST_TEST(chat.finish() == 0);
   const std::string text = read(saved);
@@ -268,13 +268,13 @@ BOOST_AUTO_TEST_CASE(an_interrupt_in_a_chat_comes_back_to_the_prompt) {
   test::TerminalProcess chat(command({"-m", model, "--backend", "cpu-reference", "--ctx", "100000",
                                       "--logit-bias", "1=-100"}),
                              environment());
-  BOOST_TEST_REQUIRE(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST_REQUIRE(chat.wait_for_prompt(), chat.output());
   chat.type("talk\r");
   // Grey is the answer's thinking: the line editor, which takes Ctrl+C as a key, is over by then.
   BOOST_TEST_REQUIRE(chat.wait_for("\x1b[90m"), chat.output());
   chat.type("\x03");
   BOOST_TEST(chat.wait_for("t/s"), chat.output());
-  BOOST_TEST(chat.wait_for("ds4> "), chat.output());
+  BOOST_TEST(chat.wait_for_prompt(), chat.output());
   chat.type("/quit\r");
   BOOST_TEST(chat.finish() == 0);
 }
