@@ -249,10 +249,12 @@ void Check::finite(double value, const char* field) {
 }
 
 void Check::overlaps() const {
-  if (!device_.validates || asking_ == Asking::support) return;
+  if (asking_ == Asking::support) return;
   for (std::uint32_t i = 0; i < seen_count_; ++i) {
     if (seen_[i].use == Use::input) continue;
     for (std::uint32_t j = 0; j < seen_count_; ++j) {
+      // Outputs that ops read back as indices must not change under them, validation or not.
+      if (!device_.validates && seen_[j].use == Use::input) continue;
       if (i == j || !share_bytes(*seen_[i].view, *seen_[j].view)) continue;
       const bool is_declared =
           seen_[i].use == Use::in_place && same_view(*seen_[i].view, *seen_[j].view);
@@ -268,6 +270,13 @@ void Check::spares_header(const ds4_view& step) const {
   for (std::uint32_t i = 0; i < seen_count_; ++i) {
     require(seen_[i].use == Use::input || !share_bytes(*seen_[i].view, header), seen_[i].field,
             " overlaps the header of the step block");
+  }
+}
+
+void Check::spares_workspace(const ds4_view& workspace) const {
+  if (sdk::is_absent(workspace)) return;
+  for (std::uint32_t i = 0; i < seen_count_; ++i) {
+    require(!share_bytes(*seen_[i].view, workspace), seen_[i].field, " overlaps the workspace");
   }
 }
 

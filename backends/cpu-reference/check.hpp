@@ -85,6 +85,8 @@ class Check {
   void overlaps() const;
   /// Throws if an output covers the header of the step block.
   void spares_header(const ds4_view& step) const;
+  /// Throws if any view shares memory with the workspace: scratch would change what was checked.
+  void spares_workspace(const ds4_view& workspace) const;
 
  private:
   struct Seen {

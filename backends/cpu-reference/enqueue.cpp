@@ -4,6 +4,8 @@
 /// one, so a barrier costs only where work was shared. Partitions go over independent results;
 /// who computes a value never changes how it is summed.
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "api.hpp"
 #include "context.hpp"
@@ -69,6 +71,7 @@ std::uint64_t total(const Scratch& s, std::uint32_t threads) noexcept {
 
 /// One submission while it runs; lives on the caller's stack.
 struct Region {
+  std::array<std::int32_t, DS4_STEP_HEADER_WORDS> header;
   const ds4_submission& submission;
   const ds4_host_api& host;
   const std::int32_t* step;
@@ -131,9 +134,11 @@ void resolve_step(const ds4_device& device, const ds4_view& view, Region& region
     throw sdk::failure(DS4_E_INVALID_ARGUMENT, "step: goes beyond a buffer of ", view.buffer->bytes,
                        " bytes");
   }
-  region.step = reinterpret_cast<const std::int32_t*>(view.buffer->data + view.offset);
-  // Ranges name words of the header only: those no op may write, so a range stays what was checked.
+  // Ranges name words of the header only. They are resolved twice, for the checks and for the run;
+  // a copy makes sure that both see the same words, whatever memory the caller handed out.
   region.step_words = std::min(view.extent[0], DS4_STEP_HEADER_WORDS);
+  std::memcpy(region.header.data(), view.buffer->data + view.offset, region.step_words * 4);
+  region.step = region.header.data();
 }
 
 void resolve_workspace(const ds4_device& device, const ds4_view& view, std::uint64_t needed,
@@ -206,7 +211,7 @@ ds4_status enqueue(ds4_stream* stream, const ds4_submission* submission, ds4_err
     ds4_device& device = *sdk::need(stream, "stream").device;
     const ds4_submission& s = sdk::need_struct(submission, "submission");
     if (s.count != 0) sdk::need(s.ops, "ops");
-    Region region{s, *device.host, nullptr, 0, nullptr, team_size(*device.host), {}};
+    Region region{{}, s, *device.host, nullptr, 0, nullptr, team_size(*device.host), {}};
     resolve_step(device, s.step, region);
 
     std::uint64_t needed = 0;
@@ -224,6 +229,7 @@ ds4_status enqueue(ds4_stream* stream, const ds4_submission* submission, ds4_err
       entry.check(check, &op);
       check.overlaps();
       check.spares_header(s.step);
+      check.spares_workspace(s.workspace);
       if (rows.count == 0) continue;
       needed = std::max(needed, total(scratch_of(entry, op), region.most_threads));
       has_shared = has_shared || is_shared(entry, op, rows.count);

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -82,8 +83,15 @@ ThreadTeam::ThreadTeam(std::uint32_t threads) : state_(std::make_unique<State>()
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (std::uint32_t i = 1; i < threads; ++i) {
-    state_->workers.emplace_back([state = state_.get(), i] { state->worker(i); });
+  try {
+    state_->workers.reserve(threads - 1);
+    for (std::uint32_t i = 1; i < threads; ++i) {
+      state_->workers.emplace_back([state = state_.get(), i] { state->worker(i); });
+    }
+  } catch (const std::exception&) {
+    // The system gives no more threads: the team is what came to be. Workers read its size only
+    // after the first region begins.
+    state_->threads = static_cast<std::uint32_t>(state_->workers.size()) + 1;
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

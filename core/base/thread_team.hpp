@@ -14,7 +14,8 @@ class ThreadTeam {
  public:
   using Body = void (*)(void* arg, std::uint32_t thread, std::uint32_t threads);
 
-  /// threads >= 1; 1 starts no thread. Worker threads block all signals and are named "ds4:team".
+  /// threads >= 1; 1 starts no thread. Where the system refuses threads the team is smaller: ask
+  /// threads(). Worker threads block all signals and are named "ds4:team".
   explicit ThreadTeam(std::uint32_t threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <new>
 
 #include "base/checked.hpp"
 #include "engine/engine_state.hpp"
@@ -99,9 +100,14 @@ Result<void> Engine::State::allocate_results() {
   DS4_TRY(sampled, create(rows * sizeof(std::int32_t), DS4_USAGE_STEP, "sampled ids", memory.step));
   DS4_TRY(logits, create(rows * config.vocab * sizeof(float), DS4_USAGE_ACTIVATION, "logits",
                          memory.activations));
-  host_logits.resize(rows * config.vocab);
-  host_argmax.resize(rows);
-  previous_argmax.resize(rows);
+  try {
+    host_logits.resize(rows * config.vocab);
+    host_argmax.resize(rows);
+    previous_argmax.resize(rows);
+  } catch (const std::bad_alloc&) {
+    return fail(Errc::out_of_memory, "no host memory for the logits of ", rows, " rows (",
+                rows * config.vocab * sizeof(float), " bytes)");
+  }
   if (options.selections == Selections::internal) return {};
 
   const std::uint32_t most = options.decode_rows + options.prefill_rows;
@@ -123,6 +129,11 @@ Result<void> Engine::State::allocate_results() {
     if (entry.index.rank != 0) entry.index.buffer = choices->handle();
   }
   host_choices.resize(config.layers);
+  for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
+    host_choices[layer].experts.reserve(std::size_t{most} * config.experts_used);
+    if (selections[layer].index.rank == 0) continue;
+    host_choices[layer].index.reserve(std::size_t{most} * config.index_top_k);
+  }
   return {};
 }
 

@@ -42,17 +42,20 @@ std::uint32_t abi_role(TensorRole role) {
   }
 }
 
-/// The shape the ops expect: outermost first, the grouped projection as [groups, rank, in].
+/// The shape the ops expect: outermost first, the grouped projection as [groups, rank, in]. It
+/// comes from the model, since a file may leave trailing extents of 1 out or add some.
 ds4_weight_desc describe(const ModelConfig& config, const TensorInfo& tensor, TensorRole role,
                          std::uint32_t layer, const std::string& name) {
+  const std::vector<std::uint64_t> dims =
+      role_dims(config, role, layer == DS4_NO_LAYER ? 0 : config.ratio(layer));
   ds4_weight_desc desc{};
   desc.struct_size = sizeof(desc);
   desc.dtype = static_cast<std::uint32_t>(tensor.dtype);
   desc.role = abi_role(role);
   desc.layer = layer;
-  desc.rank = tensor.rank;
-  for (std::uint32_t i = 0; i < tensor.rank; ++i) {
-    desc.extent[i] = static_cast<std::uint32_t>(tensor.dims[tensor.rank - 1 - i]);
+  desc.rank = static_cast<std::uint32_t>(dims.size());
+  for (std::uint32_t i = 0; i < desc.rank; ++i) {
+    desc.extent[i] = static_cast<std::uint32_t>(dims[desc.rank - 1 - i]);
   }
   if (desc.role == DS4_ROLE_GROUPED) {
     desc.rank = 3;
@@ -63,6 +66,11 @@ ds4_weight_desc describe(const ModelConfig& config, const TensorInfo& tensor, Te
   desc.bytes = tensor.bytes;
   desc.name = name.c_str();
   return desc;
+}
+
+/// Types with values that F16 can not hold, or not to the last bit.
+bool exceeds_half(Dtype dtype) {
+  return dtype == Dtype::f32 || dtype == Dtype::bf16 || dtype == Dtype::mxfp4;
 }
 
 class WeightLoader {
@@ -136,7 +144,7 @@ class WeightLoader {
                             ds4_weight_answer& answer) {
     for (const Dtype target : {Dtype::f16, Dtype::f32}) {
       if (tensor.dtype == Dtype::i32 || target == tensor.dtype) continue;
-      if (tensor.dtype == Dtype::f32 && target == Dtype::f16) continue;  // would lose bits
+      if (target == Dtype::f16 && exceeds_half(tensor.dtype)) continue;
       DS4_TRY(const std::uint64_t row, row_bytes(target, tensor.dims[0]));
       desc.dtype = static_cast<std::uint32_t>(target);
       desc.bytes = row * tensor.rows();

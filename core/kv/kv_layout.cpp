@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "base/checked.hpp"
 #include "ops/views.hpp"
@@ -57,7 +58,15 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
   layout.roundings = roundings;
   layout.ring_capacity = config.window + kRewindRows;
 
+  const auto check_ring = [&limits](std::uint64_t capacity, std::string_view what) -> Result<void> {
+    if (capacity * limits.slots <= std::numeric_limits<std::int32_t>::max()) return {};
+    return fail(Errc::invalid_argument, limits.slots, " sessions need rings of ",
+                capacity * limits.slots, " ", what,
+                ", more than an index can name; lower --sessions");
+  };
+  DS4_CHECK(check_ring(std::uint64_t{config.window} + kRewindRows, "window rows"));
   for (const RatioClass& ratio : ratio_classes(config)) {
+    DS4_CHECK(check_ring(ratio.pair_capacity, "pairs"));
     Class entry;
     entry.ratio = ratio;
     entry.session_pages =

@@ -52,8 +52,12 @@ class ForwardPass {
     if (!classes_.empty()) {
       pairs_ = builder_.tensor(DS4_DTYPE_F32, {rows_, 4 * c.head_dim});
       index_pairs_ = builder_.tensor(DS4_DTYPE_F32, {rows_, 4 * c.index_dim});
-      selected_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.index_top_k});
-      physical_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.index_top_k});
+      // Choices that a test looks at keep their full width; nobody can choose more than there is.
+      const std::uint32_t chosen = in_.selections == Selections::internal
+                                       ? std::min(c.index_top_k, std::max(in_.max_compressed, 1U))
+                                       : c.index_top_k;
+      selected_ = builder_.tensor(DS4_DTYPE_I32, {rows_, chosen});
+      physical_ = builder_.tensor(DS4_DTYPE_I32, {rows_, chosen});
     }
   }
 

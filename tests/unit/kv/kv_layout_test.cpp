@@ -78,6 +78,14 @@ BOOST_AUTO_TEST_CASE(more_rows_than_an_index_can_name_are_refused_with_advice) {
   BOOST_TEST(layout.error().what.find("lower --ctx or --sessions") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(rings_of_more_rows_than_an_index_can_name_are_refused) {
+  ModelConfig config = shape("micro");
+  config.window = 1U << 20;
+  const auto layout = KvLayout::make(config, {}, {2048, 512, 100});
+  BOOST_REQUIRE(!layout);
+  BOOST_TEST(layout.error().what.find("lower --sessions") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ds4
