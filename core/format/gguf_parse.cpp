@@ -7,6 +7,7 @@
 #include "base/checked.hpp"
 #include "format/gguf_layout.hpp"
 #include "format/gguf_reader.hpp"
+#include "format/shown.hpp"
 
 namespace ds4 {
 namespace {
@@ -72,7 +73,7 @@ Result<GgufType> read_type(Cursor& in, std::string_view key) {
   const std::uint64_t start = in.position();
   DS4_TRY(const auto raw, in.number<std::uint32_t>("value type"));
   if (raw > static_cast<std::uint32_t>(GgufType::f64)) {
-    return in.bad(start, "key '", key, "' has unknown value type ", raw);
+    return in.bad(start, "key '", shown(key), "' has unknown value type ", raw);
   }
   return static_cast<GgufType>(raw);
 }
@@ -82,7 +83,8 @@ Result<void> skip_elements(Cursor& in, std::string_view key, GgufType element, s
 
 Result<void> skip_array(Cursor& in, std::string_view key, unsigned depth) {
   if (depth > kMaxArrayDepth) {
-    return in.bad(in.position(), "key '", key, "' nests arrays deeper than ", kMaxArrayDepth);
+    return in.bad(in.position(), "key '", shown(key), "' nests arrays deeper than ",
+                  kMaxArrayDepth);
   }
   DS4_TRY(const GgufType element, read_type(in, key));
   DS4_TRY(const auto count, in.number<std::uint64_t>("array length"));
@@ -96,8 +98,8 @@ Result<void> skip_elements(Cursor& in, std::string_view key, GgufType element, s
   if (element == GgufType::string) least = kMinStringBytes;
   if (element == GgufType::array) least = kMinNestedArrayBytes;
   if (count > in.remaining() / least) {
-    return in.bad(start, "key '", key, "' claims ", count, " elements of ", gguf_type_name(element),
-                  ", ", in.remaining(), " bytes remain");
+    return in.bad(start, "key '", shown(key), "' claims ", count, " elements of ",
+                  gguf_type_name(element), ", ", in.remaining(), " bytes remain");
   }
   if (element == GgufType::string) {
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -126,7 +128,7 @@ Result<GgufEntry> read_entry(Cursor& in, std::span<const std::byte> bytes) {
   if (entry.type == GgufType::string) {
     DS4_TRY(const auto length, in.number<std::uint64_t>("string length"));
     entry.offset = in.position();
-    DS4_TRY(entry.value, in.take(length, "value of key '" + std::string(entry.key) + "'"));
+    DS4_TRY(entry.value, in.take(length, "value of key '" + shown(entry.key) + "'"));
   } else if (entry.type == GgufType::array) {
     DS4_TRY(entry.element, read_type(in, entry.key));
     DS4_TRY(entry.count, in.number<std::uint64_t>("array length"));
@@ -147,17 +149,17 @@ Result<TensorInfo> read_tensor(Cursor& in) {
   DS4_TRY(tensor.name, read_name(in, "tensor name", kMaxTensorNameBytes));
   DS4_TRY(tensor.rank, in.number<std::uint32_t>("tensor rank"));
   if (tensor.rank < 1 || tensor.rank > 4) {
-    return in.bad(start, "tensor ", tensor.name, " has ", tensor.rank,
+    return in.bad(start, "tensor ", shown(tensor.name), " has ", tensor.rank,
                   " dimensions, 1 to 4 are accepted");
   }
   std::uint64_t elements = 1;
   for (std::uint32_t i = 0; i < tensor.rank; ++i) {
     DS4_TRY(tensor.dims[i], in.number<std::uint64_t>("tensor dimension"));
     if (tensor.dims[i] == 0) {
-      return in.bad(start, "tensor ", tensor.name, " has dimension ", i, " of 0");
+      return in.bad(start, "tensor ", shown(tensor.name), " has dimension ", i, " of 0");
     }
     const auto product = checked_mul(elements, tensor.dims[i]);
-    if (!product) return in.bad(start, "tensor ", tensor.name, " has too many elements");
+    if (!product) return in.bad(start, "tensor ", shown(tensor.name), " has too many elements");
     elements = *product;
   }
   DS4_TRY(const auto type, in.number<std::uint32_t>("tensor type"));
@@ -165,9 +167,10 @@ Result<TensorInfo> read_tensor(Cursor& in) {
   DS4_TRY(tensor.offset, in.number<std::uint64_t>("tensor offset"));
   if (find_traits(tensor.dtype) == nullptr) return tensor;
   const auto row = row_bytes(tensor.dtype, tensor.dims[0]);
-  if (!row) return in.bad(start, "tensor ", tensor.name, ": ", row.error().what);
+  if (!row) return in.bad(start, "tensor ", shown(tensor.name), ": ", row.error().what);
   const auto bytes = checked_mul(*row, tensor.rows());
-  if (!bytes) return in.bad(start, "tensor ", tensor.name, " is larger than 64 bits can say");
+  if (!bytes)
+    return in.bad(start, "tensor ", shown(tensor.name), " is larger than 64 bits can say");
   tensor.bytes = *bytes;
   return tensor;
 }
@@ -206,8 +209,8 @@ Result<void> check_overlap(std::vector<const TensorInfo*> tensors, const Cursor&
   for (std::size_t i = 1; i < tensors.size(); ++i) {
     const TensorInfo& before = *tensors[i - 1];
     if (before.offset + before.bytes > tensors[i]->offset) {
-      return in.bad(tensors[i]->offset, "tensor ", tensors[i]->name, " overlaps tensor ",
-                    before.name);
+      return in.bad(tensors[i]->offset, "tensor ", shown(tensors[i]->name), " overlaps tensor ",
+                    shown(before.name));
     }
   }
   return {};
@@ -217,12 +220,12 @@ Result<void> check_overlap(std::vector<const TensorInfo*> tensors, const Cursor&
 Result<void> place_tensor(TensorInfo& tensor, std::uint64_t data_offset, std::uint64_t alignment,
                           std::uint64_t file_bytes, const Cursor& in) {
   if (tensor.offset % alignment != 0) {
-    return in.bad(data_offset, "tensor ", tensor.name, " has offset ", tensor.offset,
+    return in.bad(data_offset, "tensor ", shown(tensor.name), " has offset ", tensor.offset,
                   ", not a multiple of the alignment ", alignment);
   }
   const auto offset = checked_add(data_offset, tensor.offset);
   if (!offset || *offset > file_bytes || tensor.bytes > file_bytes - *offset) {
-    return in.bad(data_offset, "tensor ", tensor.name, " needs ", tensor.bytes,
+    return in.bad(data_offset, "tensor ", shown(tensor.name), " needs ", tensor.bytes,
                   " bytes at data offset ", tensor.offset, ", the file has ", file_bytes,
                   " bytes in all");
   }
@@ -247,7 +250,7 @@ Result<void> GgufFile::read() {
     const std::uint64_t start = in.position();
     DS4_TRY(const GgufEntry entry, read_entry(in, bytes_));
     if (!entry_index_.emplace(entry.key, entries_.size()).second) {
-      return in.bad(start, "metadata key '", entry.key, "' appears twice");
+      return in.bad(start, "metadata key '", shown(entry.key), "' appears twice");
     }
     entries_.push_back(entry);
   }
@@ -271,7 +274,7 @@ Result<void> GgufFile::read() {
     const std::uint64_t start = in.position();
     DS4_TRY(const TensorInfo tensor, read_tensor(in));
     if (!tensor_index_.emplace(tensor.name, tensors_.size()).second) {
-      return in.bad(start, "tensor ", tensor.name, " appears twice");
+      return in.bad(start, "tensor ", shown(tensor.name), " appears twice");
     }
     tensors_.push_back(tensor);
   }

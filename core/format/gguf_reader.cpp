@@ -23,6 +23,9 @@ struct Number {
   double real = 0;
 };
 
+// Several times the largest vocabulary; a converted copy of more would only exhaust the memory.
+constexpr std::uint64_t kMaxArrayElements = std::uint64_t{1} << 26U;
+
 template <class T>
 T load(const std::byte* p) noexcept {
   T value;
@@ -138,6 +141,12 @@ Result<T> scalar(const std::string& file, const GgufEntry& entry) {
   return value;
 }
 
+Result<void> check_elements(const std::string& file, const GgufEntry& entry) {
+  if (entry.count <= kMaxArrayElements) return {};
+  return wrong(file, entry, "at most " + std::to_string(kMaxArrayElements) + " elements",
+               std::to_string(entry.count), entry.offset);
+}
+
 template <class T>
 Result<std::vector<T>> array(const std::string& file, const GgufEntry& entry) {
   if (entry.type != GgufType::array) {
@@ -148,6 +157,7 @@ Result<std::vector<T>> array(const std::string& file, const GgufEntry& entry) {
     return wrong(file, entry, "an array of numbers",
                  "an array of " + std::string(gguf_type_name(entry.element)), entry.offset);
   }
+  DS4_CHECK(check_elements(file, entry));
   std::vector<T> out(entry.count);
   for (std::uint64_t i = 0; i < entry.count; ++i) {
     const Number number = load_number(entry.element, entry.value.data() + i * width);
@@ -262,6 +272,7 @@ Result<std::vector<std::string_view>> GgufFile::string_array(std::string_view ke
                                   : std::string(gguf_type_name(entry->type));
     return wrong(name_, *entry, "an array of strings", found, entry->offset);
   }
+  DS4_CHECK(check_elements(name_, *entry));
   // Lengths were checked when the file was parsed.
   std::vector<std::string_view> out;
   out.reserve(entry->count);

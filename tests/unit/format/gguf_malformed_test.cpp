@@ -17,6 +17,8 @@ struct Case {
 };
 
 const std::string kLongName(1024, 'n');
+const std::string kLongKey(200, 'k');
+const std::string kShownKey = "'" + std::string(77, 'k') + "...'";
 
 std::vector<Case> head_cases() {
   return {
@@ -59,6 +61,19 @@ std::vector<Case> metadata_cases() {
        }},
       {"duplicate key", "metadata key 'k' appears twice",
        [](GgufBytes& b) { b.head(0, 2).key("k", 4).u32(1).key("k", 4).u32(2); }},
+      {"long key", "metadata key " + kShownKey + " appears twice",
+       [](GgufBytes& b) { b.head(0, 2).key(kLongKey, 4).u32(1).key(kLongKey, 4).u32(2); }},
+      {"key that is no printable text", "key 'a?[31m??b' has unknown value type 13",
+       [](GgufBytes& b) {
+         b.head(0, 1)
+             .key(
+                 "a\x1b[31m\n\xff"
+                 "b",
+                 13)
+             .u32(1);
+       }},
+      {"long key of a string cut off", "value of key " + kShownKey + " needs 9 bytes",
+       [](GgufBytes& b) { b.head(0, 1).key(kLongKey, 8).u64(9).u8(1); }},
       {"unknown value type", "key 'k' has unknown value type 13",
        [](GgufBytes& b) { b.head(0, 1).key("k", 13).u32(1); }},
       {"unknown element type", "key 'k' has unknown value type 77",
@@ -149,6 +164,8 @@ std::vector<Case> tensor_cases() {
        }},
       {"tensor name too long", "tensor name has length 1024, at most 1023",
        [](GgufBytes& b) { b.head(1, 0).tensor(kLongName, {4}, 0, 0).pad(32, 64); }},
+      {"tensor name that is no printable text", "tensor t?? has 0 dimensions",
+       [](GgufBytes& b) { b.head(1, 0).tensor("t\r\x7f", {}, 0, 0).pad(32, 64); }},
       {"empty tensor name", "tensor name is empty",
        [](GgufBytes& b) { b.head(1, 0).tensor("", {4}, 0, 0).pad(32, 64); }},
       {"NUL in a tensor name", "tensor name contains a NUL byte",

@@ -167,4 +167,16 @@ BOOST_AUTO_TEST_CASE(a_file_that_does_not_exist_is_not_found) {
   BOOST_TEST((file.error().code == ds4::Errc::not_found));
 }
 
+BOOST_AUTO_TEST_CASE(an_array_of_more_than_2_to_26_elements_is_not_copied) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 26U;
+  GgufBytes bytes;
+  bytes.head(0, 1).array("many", 0, kMost + 1).pad(1, kMost + 1);
+  const auto file = ds4::GgufFile::parse(bytes.bytes(), "f.gguf");
+  BOOST_TEST_REQUIRE(file.ok(), file.error().what);
+  const auto values = file->u32_array("many");
+  BOOST_TEST_REQUIRE(!values.ok());
+  BOOST_TEST(values.error().what ==
+             "f.gguf: offset 52: key 'many': expected at most 67108864 elements, found 67108865");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
