@@ -10,10 +10,17 @@ namespace {
 
 constexpr float kBanned = -std::numeric_limits<float>::infinity();
 constexpr float kBanBias = -100.0F;
+constexpr float kMost = std::numeric_limits<float>::max();
 
 Result<void> check_range(const char* name, float value, float low, float high) {
   if (value >= low && value <= high) return {};  // false for NaN
   return fail(Errc::invalid_argument, name, ": expected ", low, " to ", high, ", found ", value);
+}
+
+// A finite logit that a bias or penalty lifts beyond the largest float stays finite: infinite, it
+// would count as broken output. What the model itself gives as NaN or infinite stays what it is.
+float raised(float before, float after) noexcept {
+  return std::isfinite(before) ? std::min(after, kMost) : before;
 }
 
 }  // namespace
@@ -38,7 +45,6 @@ RequestSampling::RequestSampling(SamplingParams params, std::uint32_t vocab)
 }
 
 Result<RequestSampling> RequestSampling::make(SamplingParams params, std::uint32_t vocab) {
-  constexpr float kMost = std::numeric_limits<float>::max();
   DS4_CHECK(check_range("temperature", params.temperature, 0.0F, kMost));
   DS4_CHECK(check_range("top_p", params.top_p, -kMost, kMost));
   DS4_CHECK(check_range("min_p", params.min_p, 0.0F, 1.0F));
@@ -74,13 +80,14 @@ void Sampler::adjust(const RequestSampling& request) {
   const SamplingParams& params = request.params_;
   for (const LogitBias& bias : params.logit_bias) {
     float& logit = logits_[static_cast<std::size_t>(bias.token)];
-    logit = bias.bias <= kBanBias ? kBanned : logit + bias.bias;
+    logit = bias.bias <= kBanBias ? kBanned : raised(logit, logit + bias.bias);
   }
   for (const std::int32_t token : request.seen_) {
     float& logit = logits_[static_cast<std::size_t>(token)];
     const auto count = static_cast<float>(request.counts_[static_cast<std::size_t>(token)]);
-    logit -= params.presence_penalty + params.frequency_penalty * count;
-    logit = logit > 0 ? logit / params.repetition_penalty : logit * params.repetition_penalty;
+    logit = raised(logit, logit - (params.presence_penalty + params.frequency_penalty * count));
+    logit = raised(
+        logit, logit > 0 ? logit / params.repetition_penalty : logit * params.repetition_penalty);
   }
 }
 

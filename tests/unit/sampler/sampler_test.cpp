@@ -308,4 +308,25 @@ BOOST_AUTO_TEST_CASE(parameters_out_of_range_are_refused) {
   BOOST_TEST(refused([](SamplingParams& p) { p.logit_bias = {{-1, 1}}; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_bias_or_penalty_never_lifts_a_finite_logit_to_infinity) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  SamplingParams bias = greedy();
+  bias.logit_bias = {{1, kMost}};
+  BOOST_TEST(one({5.0F, kMost, 4.0F}, bias) == 1);
+  SamplingParams repetition = greedy();
+  repetition.repetition_penalty = 0.5F;
+  BOOST_TEST(one({5.0F, kMost, 4.0F}, repetition, {1}) == 1);
+  SamplingParams frequency = greedy();
+  frequency.frequency_penalty = -kMost;
+  BOOST_TEST(one({5.0F, 1.0F, 4.0F}, frequency, {1, 1}) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_bias_or_penalty_leaves_what_is_not_finite) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  SamplingParams params = greedy();
+  params.logit_bias = {{0, kMost}, {1, kMost}, {2, kMost}};
+  params.frequency_penalty = -kMost;
+  BOOST_TEST(one({kNan, -kInf, kInf, 4.0F}, params, {0, 0, 1, 1, 2, 2}) == 3);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
