@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "format/shown.hpp"
 #include "model/config_keys.hpp"
 #include "model/tensors.hpp"
 
@@ -14,6 +15,8 @@ namespace {
 // Counts travel as signed 32-bit integers through the plan and the plugin ABI.
 constexpr std::uint32_t kMaxCount = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint32_t kMaxStreams = 16;
+// Far beyond where the iteration has converged; a larger count would only stall each token.
+constexpr std::uint32_t kMaxSinkhorn = 1000;
 
 /// One line per broken rule: file, key, what was found, what is accepted.
 template <class Value>
@@ -124,10 +127,41 @@ Result<void> read_streams_and_rope(const GgufFile& file, ModelConfig& out) {
   return {};
 }
 
+// Row lengths that are products of counts are counts themselves.
+Result<void> check_products(std::string_view file, const ModelConfig& config) {
+  struct Factor {
+    std::string_view key;  // empty: a constant
+    std::uint64_t value;
+  };
+  const Factor products[][2] = {
+      {{{}, 4}, {keys::kKeyLength, config.head_dim}},
+      {{{}, 4}, {keys::kIndexDim, config.index_dim}},
+      {{keys::kStreams, config.streams}, {keys::kWidth, config.width}},
+      {{keys::kHeads, config.heads}, {keys::kKeyLength, config.head_dim}},
+      {{keys::kIndexHeads, config.index_heads}, {keys::kIndexDim, config.index_dim}},
+      {{keys::kOutputGroups, config.output_groups}, {keys::kOutputRank, config.output_rank}},
+  };
+  const auto text = [](const Factor& factor) {
+    const std::string number = std::to_string(factor.value);
+    return factor.key.empty() ? number : "key '" + std::string(factor.key) + "' = " + number;
+  };
+  for (const auto& [left, right] : products) {
+    if (left.value * right.value <= kMaxCount) continue;
+    return fail(Errc::bad_file, file, ": ", text(left), " times ", text(right), " is ",
+                left.value * right.value, ", accepted is at most ", kMaxCount);
+  }
+  return {};
+}
+
 // llama.cpp counts blocks of next-token prediction as layers when the file holds them.
 Result<void> read_layer_counts(const GgufFile& file, ModelConfig& out) {
   DS4_TRY(out.layers, file.u32(keys::kLayers));
   DS4_CHECK(check_count(file.name(), keys::kLayers, out.layers));
+  // Every layer has tensors of its own; what is kept per layer is only made once this holds.
+  if (out.layers > file.tensors().size()) {
+    return broken(file.name(), keys::kLayers, out.layers,
+                  "at most the " + std::to_string(file.tensors().size()) + " tensors of the file");
+  }
   if (file.find(keys::kMtpLayers) == nullptr) return {};
   DS4_TRY(const auto mtp, file.u32(keys::kMtpLayers));
   if (mtp >= out.layers) {
@@ -174,7 +208,7 @@ Result<ModelConfig> ModelConfig::read(const GgufFile& file) {
   ModelConfig out;
   DS4_TRY(const auto architecture, file.string(keys::kArchitecture));
   if (architecture != keys::kArchitectureName) {
-    return fail(Errc::unsupported, file.name(), ": architecture '", architecture,
+    return fail(Errc::unsupported, file.name(), ": architecture '", shown(architecture),
                 "' is not supported, '", keys::kArchitectureName, "' is");
   }
   out.architecture = architecture;
@@ -218,7 +252,7 @@ Result<void> ModelConfig::validate(std::string_view file) const {
       {keys::kExpertsUsed, experts_used, experts},
       {keys::kExpertWidth, expert_width, kMaxCount},
       {keys::kStreams, streams, kMaxStreams},
-      {keys::kSinkhorn, sinkhorn_iterations, kMaxCount},
+      {keys::kSinkhorn, sinkhorn_iterations, kMaxSinkhorn},
   };
   for (const Count& count : counts) {
     DS4_CHECK(check_count(file, count.key, count.value, count.most));
@@ -250,10 +284,12 @@ Result<void> ModelConfig::validate(std::string_view file) const {
   DS4_CHECK(check_above(file, keys::kYarnFactor, yarn_factor, 1, true));
   DS4_CHECK(check_above(file, keys::kYarnBetaSlow, yarn_beta_slow, 0, false));
   DS4_CHECK(check_above(file, keys::kYarnBetaFast, yarn_beta_fast, yarn_beta_slow, false));
-  if (yarn_original_context == 0) {
-    return broken(file, keys::kYarnContext, yarn_original_context, "1 or more");
+  constexpr std::uint64_t kMaxContext = std::numeric_limits<std::uint32_t>::max();
+  if (yarn_original_context == 0 || yarn_original_context > kMaxContext) {
+    return broken(file, keys::kYarnContext, yarn_original_context,
+                  "1.." + std::to_string(kMaxContext));
   }
-  return {};
+  return check_products(file, *this);
 }
 
 LayerKind ModelConfig::kind(std::uint32_t layer) const noexcept {

@@ -46,6 +46,13 @@ Result<void> check_tensor(const std::string& file, const TensorInfo& tensor,
               spec.name, ": expected one of ", types_text(allowed), ", file has ", found);
 }
 
+// What the smallest layer can not go without: uncompressed, and routed without its optional bias.
+std::size_t least_layer_tensors() {
+  const std::vector<TensorRole> roles = layer_roles(0, false);
+  return roles.size() - static_cast<std::size_t>(
+                            std::count(roles.begin(), roles.end(), TensorRole::exp_probs_bias));
+}
+
 }  // namespace
 
 Result<ModelFile> ModelFile::open(const std::filesystem::path& path) {
@@ -63,9 +70,11 @@ Result<ModelFile> ModelFile::from(GgufFile file) {
 Result<void> ModelFile::bind() {
   // Every layer has required tensors, so a layer count beyond the directory ends here, before
   // tables of that size are made.
-  if (config_.layers > gguf_.tensors().size()) {
+  const std::size_t least = least_layer_tensors();
+  if (config_.layers > gguf_.tensors().size() / least) {
     return fail(Errc::bad_file, gguf_.name(), ": ", config_.layers,
-                " layers are claimed, the file ", "holds ", gguf_.tensors().size(), " tensors");
+                " layers are claimed, each of at least ", least, " tensors, the file holds ",
+                gguf_.tensors().size(), " tensors");
   }
   layers_.resize(config_.layers);
   std::uint64_t used = 0;

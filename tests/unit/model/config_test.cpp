@@ -17,7 +17,7 @@ namespace {
 using Header = ds4::GgufHeader;
 namespace keys = ds4::keys;
 
-/// The metadata of a tiny model with one key left out or replaced.
+/// The metadata of a model with one key left out or replaced.
 struct Edit {
   std::string_view key;
   std::function<void(Header&)> replacement;  // empty: the key is left out
@@ -34,7 +34,13 @@ ds4::Result<ds4::ModelConfig> read_edited(const ds4::SyntheticSpec& spec, const 
     if (entry.key != edit.key) header.add_copy(entry);
   }
   if (edit.replacement) edit.replacement(header);
-  const std::vector<std::byte> edited = header.encode();
+  // As many tensors as layers, the fewest that a layer count is believed for.
+  const std::uint64_t one[] = {1};
+  for (std::uint32_t i = 0; i < spec.config.layers; ++i) {
+    BOOST_TEST_REQUIRE(header.add_tensor("t" + std::to_string(i), one, ds4::Dtype::f32).ok());
+  }
+  std::vector<std::byte> edited = header.encode();
+  edited.resize(edited.size() + header.data_bytes());
   const auto file = ds4::GgufFile::parse(edited, "m.gguf");
   BOOST_TEST_REQUIRE(file.ok(), file.error().what);
   return ds4::ModelConfig::read(*file);
@@ -153,6 +159,7 @@ BOOST_AUTO_TEST_CASE(counts_outside_their_range_are_refused) {
   }
   check_refused(with_u32(keys::kWidth, 0x80000000U), "accepted is 1..2147483647");
   check_refused(with_u32(keys::kStreams, 17), "is 17, accepted is 1..16");
+  check_refused(with_u32(keys::kSinkhorn, 1001), "is 1001, accepted is 1..1000");
   check_refused(with_u32(keys::kExpertsUsed, 9), "is 9, accepted is 1..8");
   check_refused(with_u32(keys::kKvHeads, 2), "is 2, accepted is 1");
   check_refused(with_u32(keys::kSharedExperts, 2), "is 2, accepted is 1");
@@ -194,9 +201,49 @@ BOOST_AUTO_TEST_CASE(reals_outside_their_range_are_refused) {
   check_refused(with_f32(keys::kYarnFactor, 0.5F), "accepted is a finite number >= 1");
   check_refused(with_f32(keys::kYarnBetaSlow, 0), "accepted is a finite number > 0");
   check_refused(with_f32(keys::kYarnBetaFast, 1), "is 1, accepted is a finite number > 1");
-  check_refused(with_u32(keys::kYarnContext, 0), "is 0, accepted is 1 or more");
+  check_refused(with_u32(keys::kYarnContext, 0), "is 0, accepted is 1..4294967295");
+  check_refused({keys::kYarnContext, [](Header& h) { h.add_u64(keys::kYarnContext, 1ULL << 32); }},
+                "is 4294967296, accepted is 1..4294967295");
   check_refused(with_f32(keys::kRopeBase, std::numeric_limits<float>::infinity()),
                 "expected a finite number");
+}
+
+BOOST_AUTO_TEST_CASE(more_layers_than_tensors_are_refused) {
+  const Edit edit{keys::kLayers, [](Header& h) { h.add_u32(keys::kLayers, 0x7FFFFFFFU); }};
+  check_refused(edit, "is 2147483647, accepted is at most the 5 tensors of the file");
+}
+
+BOOST_AUTO_TEST_CASE(products_beyond_31_bits_are_refused_with_their_keys) {
+  const auto check = [](std::uint32_t ds4::ModelConfig::*count, std::uint32_t value,
+                        const std::string& expected) {
+    ds4::ModelConfig config = shape("tiny").config;
+    BOOST_TEST_REQUIRE(config.validate("m").ok());
+    config.*count = value;
+    const auto done = config.validate("m");
+    BOOST_TEST_REQUIRE(!done.ok(), expected);
+    BOOST_TEST(done.error().what == expected);
+  };
+  using Config = ds4::ModelConfig;
+  check(&Config::head_dim, 1U << 29,
+        "m: 4 times key 'deepseek4.attention.key_length' = 536870912 is 2147483648, accepted is at "
+        "most 2147483647");
+  check(&Config::index_dim, 1U << 29,
+        "m: 4 times key 'deepseek4.attention.indexer.key_length' = 536870912 is 2147483648, "
+        "accepted is at most 2147483647");
+  check(&Config::width, 1U << 29,
+        "m: key 'deepseek4.hyper_connection.count' = 4 times key 'deepseek4.embedding_length' = "
+        "536870912 is 2147483648, accepted is at most 2147483647");
+  check(&Config::heads, 1U << 25,
+        "m: key 'deepseek4.attention.head_count' = 33554432 times key "
+        "'deepseek4.attention.key_length' = 64 is 2147483648, accepted is at most 2147483647");
+  check(&Config::index_heads, 1U << 26,
+        "m: key 'deepseek4.attention.indexer.head_count' = 67108864 times key "
+        "'deepseek4.attention.indexer.key_length' = 32 is 2147483648, accepted is at most "
+        "2147483647");
+  check(&Config::output_rank, 1U << 30,
+        "m: key 'deepseek4.attention.output_group_count' = 2 times key "
+        "'deepseek4.attention.output_lora_rank' = 1073741824 is 2147483648, accepted is at most "
+        "2147483647");
 }
 
 BOOST_AUTO_TEST_CASE(swiglu_limits_come_as_array_or_scalar) {

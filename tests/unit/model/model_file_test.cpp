@@ -197,23 +197,32 @@ BOOST_AUTO_TEST_CASE(unknown_tensors_of_unknown_type_do_no_harm) {
 }
 
 BOOST_AUTO_TEST_CASE(a_layer_count_that_the_directory_cannot_hold_is_refused) {
+  constexpr std::uint32_t kLayers = 1000;
   const auto file = ds4::GgufFile::parse(bytes, "source");
   ds4::GgufHeader header;
   for (const ds4::GgufEntry& entry : file->metadata()) {
     if (entry.key == "deepseek4.block_count") {
-      header.add_u32(entry.key, 100000);
+      header.add_u32(entry.key, kLayers);
     } else if (entry.key == "deepseek4.attention.compress_ratios") {
-      header.add_u32_array(entry.key, std::vector<std::uint32_t>(100000, 0));
+      header.add_u32_array(entry.key, std::vector<std::uint32_t>(kLayers, 0));
     } else if (entry.key == "deepseek4.swiglu_clamp_exp") {
       header.add_f32(entry.key, 10);
     } else {
       header.add_copy(entry);
     }
   }
-  const std::vector<std::byte> head = header.encode();
+  // One tensor per layer short of the 23 that an uncompressed layer with a router must have.
+  const std::uint64_t one[] = {1};
+  for (std::uint32_t i = 0; i < 22 * kLayers; ++i) {
+    BOOST_TEST_REQUIRE(header.add_tensor("t" + std::to_string(i), one, ds4::Dtype::f32).ok());
+  }
+  std::vector<std::byte> head = header.encode();
+  head.resize(head.size() + header.data_bytes());
   const auto model = ds4::ModelFile::from(*ds4::GgufFile::parse(head, "m.gguf"));
   BOOST_TEST_REQUIRE(!model.ok());
-  BOOST_TEST(model.error().what == "m.gguf: 100000 layers are claimed, the file holds 0 tensors");
+  BOOST_TEST(model.error().what ==
+             "m.gguf: 1000 layers are claimed, each of at least 23 tensors, the file holds 22000 "
+             "tensors");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
