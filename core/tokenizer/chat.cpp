@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "tokenizer/text_edit.hpp"
@@ -108,11 +109,6 @@ Result<void> Renderer::add_user_blocks(Turn& turn, const Message& message) const
     turn.blocks.push_back({std::move(text), &message});
     return {};
   }
-  if (is_system(message.role)) {
-    DS4_TRY(std::string text, system_text(message));
-    if (!text.empty()) turn.blocks.push_back({std::move(text), nullptr});
-    return {};
-  }
   for (const ContentPart& part : message.content) {
     DS4_TRY(std::string text, part_text(part));
     turn.blocks.push_back({std::move(text), nullptr});
@@ -122,13 +118,14 @@ Result<void> Renderer::add_user_blocks(Turn& turn, const Message& message) const
 
 // Puts tool results in the order of the calls they answer; text keeps its place.
 void order_results(Turn& turn, const Message* assistant) {
-  const auto index_of = [&](const Message& result) -> std::size_t {
-    if (assistant == nullptr) return 0;
+  std::unordered_map<std::string_view, std::size_t> places;  // the first call of each id
+  if (assistant != nullptr) {
     const auto& calls = assistant->tool_calls;
-    const auto at = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) {
-      return call.id == result.tool_call_id;
-    });
-    return at == calls.end() ? 0 : static_cast<std::size_t>(at - calls.begin());
+    for (std::size_t i = 0; i < calls.size(); ++i) places.emplace(calls[i].id, i);
+  }
+  const auto index_of = [&](const Message& result) -> std::size_t {
+    const auto at = places.find(result.tool_call_id);
+    return at == places.end() ? 0 : at->second;
   };
   std::vector<std::pair<std::size_t, Block>> results;
   for (const Block& block : turn.blocks) {
@@ -156,8 +153,17 @@ Result<void> Renderer::collect(std::span<const Message> messages) {
       turns_.push_back({false, {}, &message});
       continue;
     }
+    std::string system;
+    if (is_system(message.role)) {
+      DS4_TRY(system, system_text(message));
+      if (system.empty()) continue;  // else it would open a turn that says nothing
+    }
     if (turns_.empty() || !turns_.back().is_user) turns_.push_back({true, {}, nullptr});
-    DS4_CHECK(add_user_blocks(turns_.back(), message));
+    if (is_system(message.role)) {
+      turns_.back().blocks.push_back({std::move(system), nullptr});
+    } else {
+      DS4_CHECK(add_user_blocks(turns_.back(), message));
+    }
   }
   for (Turn& turn : turns_) {
     if (turn.is_user) {

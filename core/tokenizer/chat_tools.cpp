@@ -1,6 +1,7 @@
 #include "tokenizer/chat_tools.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "tokenizer/text_edit.hpp"
 
@@ -34,6 +35,7 @@ bool is_tool_name(std::string_view name) noexcept {
 
 Result<std::vector<ToolDefinition>> make_tools(std::span<const JsonValue> functions) {
   std::vector<ToolDefinition> out;
+  std::unordered_map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < functions.size(); ++i) {
     const JsonValue* name = functions[i].find("name");
     if (name == nullptr || !name->is(JsonValue::Kind::string) || !is_tool_name(name->text)) {
@@ -49,13 +51,11 @@ Result<std::vector<ToolDefinition>> make_tools(std::span<const JsonValue> functi
     } else {
       tool.schema_line = json_text(functions[i]);
     }
-    const auto same = std::find_if(out.begin(), out.end(), [&](const ToolDefinition& other) {
-      return other.name == tool.name;
-    });
-    if (same == out.end()) {
+    const auto [place, is_new] = places.emplace(tool.name, out.size());
+    if (is_new) {
       out.push_back(std::move(tool));
     } else {
-      *same = std::move(tool);
+      out[place->second] = std::move(tool);
     }
   }
   return out;

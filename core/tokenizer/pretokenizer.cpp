@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -40,8 +41,12 @@ struct CodeDeleter {
 struct MatchDeleter {
   void operator()(pcre2_match_data* data) const noexcept { pcre2_match_data_free(data); }
 };
+struct LimitsDeleter {
+  void operator()(pcre2_match_context* limits) const noexcept { pcre2_match_context_free(limits); }
+};
 using Code = std::unique_ptr<pcre2_code, CodeDeleter>;
 using Match = std::unique_ptr<pcre2_match_data, MatchDeleter>;
+using Limits = std::unique_ptr<pcre2_match_context, LimitsDeleter>;
 
 std::string pcre2_text(int code) {
   std::array<PCRE2_UCHAR, 128> text{};
@@ -71,8 +76,9 @@ struct Range {
 // Cuts ranges of one text by one pattern; offsets are those of the text.
 class Isolator {
  public:
-  Isolator(const pcre2_code* code, std::string_view text, pcre2_match_data* match)
-      : code_(code), text_(text), match_(match) {}
+  Isolator(const pcre2_code* code, std::string_view text, pcre2_match_data* match,
+           pcre2_match_context* limits)
+      : code_(code), text_(text), match_(match), limits_(limits) {}
 
   // Calls gap(range) and hit(range) for what lies in `range`, in order.
   template <class Gap, class Hit>
@@ -82,7 +88,7 @@ class Isolator {
     std::size_t at = 0;
     while (at < piece.size()) {
       const int found =
-          pcre2_match(code_, subject, piece.size(), at, PCRE2_NO_UTF_CHECK, match_, nullptr);
+          pcre2_match(code_, subject, piece.size(), at, PCRE2_NO_UTF_CHECK, match_, limits_);
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0) {
         return fail(Errc::internal, "PCRE2 can not split a text of ", piece.size(),
@@ -104,6 +110,7 @@ class Isolator {
   const pcre2_code* code_;
   std::string_view text_;
   pcre2_match_data* match_;
+  pcre2_match_context* limits_;
 };
 
 bool is_ascii(std::string_view text) noexcept {
@@ -150,10 +157,14 @@ Result<void> Pretokenizer::run(std::string_view text, bool shortcut,
   const std::string replaced = without_invalid(text);
   if (!replaced.empty()) text = replaced;
   const Match match(pcre2_match_data_create(1, nullptr));
-  if (!match) return fail(Errc::out_of_memory, "no memory to split text");
-  const Isolator numbers(patterns_->numbers.get(), text, match.get());
-  const Isolator cjk(patterns_->cjk.get(), text, match.get());
-  const Isolator words(patterns_->words.get(), text, match.get());
+  const Limits limits(pcre2_match_context_create(nullptr));
+  if (!match || !limits) return fail(Errc::out_of_memory, "no memory to split text");
+  // A run of white space is given back one character at a time, each of which counts. The patterns
+  // take linear time, so no run needs to be refused for its length.
+  pcre2_set_match_limit(limits.get(), std::numeric_limits<std::uint32_t>::max());
+  const Isolator numbers(patterns_->numbers.get(), text, match.get(), limits.get());
+  const Isolator cjk(patterns_->cjk.get(), text, match.get(), limits.get());
+  const Isolator words(patterns_->words.get(), text, match.get(), limits.get());
 
   const auto emit = [&](Range range) -> Result<void> {
     ends.push_back(range.end);

@@ -14,6 +14,10 @@ namespace {
 constexpr std::array<std::string_view, 4> kKnownSplitters = {"joyai-llm", "deepseek-v3",
                                                              "deepseek-v4", "hunyuan-dense"};
 
+// Markers are looked for at every byte of a prompt, in each length that occurs: this bounds the
+// work.
+constexpr std::size_t kMaxSpecialBytes = 1024;
+
 std::optional<int> hex_digit(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -105,6 +109,11 @@ Result<void> Vocabulary::add_tokens(const VocabularySource& source, const LogSin
                   number);
     }
     types_.push_back(static_cast<TokenType>(number));
+    if (is_special(static_cast<std::int32_t>(i)) && source.tokens[i].size() > kMaxSpecialBytes) {
+      return fail(Errc::bad_file, "tokenizer.ggml.tokens[", i, "]: expected at most ",
+                  kMaxSpecialBytes, " bytes in a control or user-defined token, found ",
+                  source.tokens[i].size());
+    }
     append(token_bytes(types_.back(), source.tokens[i]));
   }
   std::size_t duplicates = 0;

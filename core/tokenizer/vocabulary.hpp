@@ -67,8 +67,9 @@ class Vocabulary {
   ~Vocabulary() = default;
 
   /// Checks and copies a table.
-  /// Errors: bad_file (no tokens, type count differs, unknown type, malformed merge, BOS or EOS id
-  /// out of range or in conflict with its string, chat tokens absent unless optional),
+  /// Errors: bad_file (no tokens, type count differs, unknown type, control or user-defined token
+  /// of more than 1024 bytes, malformed merge, BOS or EOS id out of range or in conflict with its
+  /// string, chat tokens absent unless optional),
   /// unsupported (model or pre of another tokenizer). A duplicate token or merge is logged; the
   /// first one counts.
   static Result<Vocabulary> make(const VocabularySource& source,

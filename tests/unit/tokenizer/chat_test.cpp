@@ -368,4 +368,33 @@ BOOST_AUTO_TEST_CASE(missing_reasoning_of_a_call_is_counted) {
   BOOST_TEST(ds4::flat_text(prompt->segments).find("<think></think>\n\n<") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_later_system_message_without_text_opens_no_turn) {
+  const Message line = text_message(Role::system, "x-anthropic-billing-header: 1");
+  const Message user = text_message(Role::user, "u");
+  const std::string expected = B + U + "u" + A + "</think>a" + E;
+  BOOST_TEST(render({user, assistant("a"), line}, with("none")) ==
+             render({user, assistant("a")}, with("none")));
+  BOOST_TEST(render({user, assistant("a"), line, user}, with("none")) ==
+             expected + U + "u" + A + "</think>");
+  BOOST_TEST(render({user, line, user}, with("none")) == B + U + "u\n\nu" + A + "</think>");
+}
+
+BOOST_AUTO_TEST_CASE(results_follow_the_first_call_of_their_id_and_unknown_ids_come_first) {
+  const auto results = [](const std::vector<ds4::ToolCall>& calls, std::vector<Message> answers) {
+    std::vector<Message> messages = {text_message(Role::user, "go"), assistant("", "", calls)};
+    messages.insert(messages.end(), answers.begin(), answers.end());
+    const std::string text = render(messages, with("none"));
+    const std::size_t begin = text.rfind(U) + U.size();
+    return text.substr(begin, text.rfind(A) - begin);
+  };
+  const auto result = [](const std::string& text) {
+    return "<tool_result>" + text + "</tool_result>";
+  };
+  BOOST_TEST(results({{"a", "f", "{}"}, {"b", "f", "{}"}, {"a", "f", "{}"}},
+                     {tool("b", "B"), tool("a", "A")}) == result("A") + "\n\n" + result("B"));
+  BOOST_TEST(results({{"a", "f", "{}"}, {"b", "f", "{}"}},
+                     {tool("b", "B"), tool("z", "Z"), tool("a", "A")}) ==
+             result("Z") + "\n\n" + result("A") + "\n\n" + result("B"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -63,4 +63,23 @@ BOOST_AUTO_TEST_CASE(what_is_no_plain_object_becomes_one_string) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(many_repeated_tools_keep_the_places_of_the_first) {
+  // Comparing each with all would take 200 million steps.
+  constexpr std::size_t kNames = 10000;
+  std::vector<ds4::JsonValue> functions;
+  for (std::size_t i = 0; i < 2 * kNames; ++i) {
+    ds4::JsonValue function = ds4::JsonValue::make_object();
+    function.add("name", ds4::JsonValue::make_string("tool" + std::to_string(i % kNames)));
+    function.add("description", ds4::JsonValue::make_string(i < kNames ? "old" : "new"));
+    functions.push_back(std::move(function));
+  }
+  const auto tools = ds4::make_tools(functions);
+  BOOST_REQUIRE(tools.ok());
+  BOOST_REQUIRE_EQUAL(tools->size(), kNames);
+  for (const std::size_t i : {std::size_t{0}, kNames / 2, kNames - 1}) {
+    BOOST_TEST((*tools)[i].name == "tool" + std::to_string(i));
+    BOOST_TEST((*tools)[i].schema_line.find("\"new\"") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -184,4 +184,15 @@ BOOST_AUTO_TEST_CASE(a_megabyte_without_a_break_is_split) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(eleven_million_spaces_beside_a_letter_are_split) {
+  // More than the 10 million steps back that PCRE2 allows a match unless told otherwise.
+  const std::string spaces(11000000, ' ');
+  std::vector<std::size_t> ends;
+  const auto done = pretokenizer->split(spaces + "\u00e9", ends);
+  BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.error().what));
+  BOOST_REQUIRE_EQUAL(ends.size(), 2U);
+  BOOST_TEST(ends[0] == spaces.size() - 1);  // the last space goes with the letter
+  BOOST_TEST(ends[1] == spaces.size() + 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -160,4 +160,19 @@ BOOST_AUTO_TEST_CASE(every_code_point_survives_utf8) {
   BOOST_TEST(ds4::utf8_sequence_length("") == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_special_token_of_more_than_1024_bytes_is_refused) {
+  const std::string most(1024, 'x');
+  const std::string more(1025, 'x');
+  for (const std::int32_t type : {3, 4}) {
+    VocabularySource source = two_letters();
+    source.types[3] = type;
+    source.tokens[3] = most;
+    BOOST_TEST(Vocabulary::make(source, ChatTokens::optional).ok());
+    source.tokens[3] = more;
+    BOOST_TEST(error_of(source) ==
+               "tokenizer.ggml.tokens[3]: expected at most 1024 bytes in a control or user-defined "
+               "token, found 1025");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
