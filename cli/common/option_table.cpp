@@ -93,7 +93,7 @@ Result<void> OptionTable::parse(const std::vector<std::string>& arguments) const
   for (const Option& option : options_) {
     CLI::Option* added = nullptr;
     if (option.kind == Kind::flag) {
-      added = app.add_flag(option.names);
+      added = app.add_flag(option.names)->disable_flag_override();
     } else if (option.kind == Kind::unavailable) {
       // Any number of values is swallowed, so that the value is not reported instead.
       added = app.add_option(option.names)->expected(0, 1);

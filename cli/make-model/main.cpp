@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "format/gguf_reader.hpp"
 #include "model/synthetic.hpp"
 
 namespace {
@@ -28,7 +29,19 @@ struct Options {
   std::optional<std::uint32_t> experts;
   bool has_mtp = false;
   bool is_sparse = false;
+  bool overwrites = false;
 };
+
+/// Whether OUT may be written: a file that this program made is replaced, anything else is
+/// somebody's.
+bool may_write(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return true;
+  const auto file = ds4::GgufFile::open(path);
+  if (!file) return false;
+  const auto name = file->string("general.name");
+  return name.ok() && name->starts_with("synthetic ");
+}
 
 void declare(CLI::App& app, Options& options) {
   std::string shapes;
@@ -56,6 +69,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--experts", options.experts, "routed experts")->check(count);
   app.add_flag("--mtp", options.has_mtp, "add a next-token-prediction block (naming llama only)");
   app.add_flag("--sparse", options.is_sparse, "leave routed experts as file holes");
+  app.add_flag("--overwrite", options.overwrites, "replace OUT even if it is no synthetic model");
 }
 
 ds4::Result<ds4::SyntheticSpec> make_spec(const Options& options) {
@@ -93,6 +107,11 @@ int run(int argc, char** argv) {
   }
   const auto spec = make_spec(options);
   if (!spec) return report(spec.error());
+  if (!options.overwrites && !may_write(options.out)) {
+    std::cerr << "ds4-make-model: " << options.out
+              << " exists and is no synthetic model; name another file or give --overwrite\n";
+    return kUsage;
+  }
   if (const auto done = ds4::write_synthetic_model(options.out, *spec); !done) {
     return report(done.error());
   }

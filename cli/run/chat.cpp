@@ -31,6 +31,7 @@ void chat_on_lines(Chat& chat) {
   for (std::string line; std::getline(std::cin, line);) {
     if (line.ends_with('\r')) line.pop_back();
     if (!is_blank(line) && !chat.take(line)) return;
+    if (cli::InterruptGuard::raised()) return;  // a script of turns ends with the turn it was in
   }
 }
 
@@ -127,11 +128,12 @@ void Chat::say(const std::string& line) const {
 Result<cli::ExitCode> run_chat(const cli::Console& console, const RunOptions& options,
                                Session& session, const std::filesystem::path& home) {
   DS4_TRY(Chat chat, Chat::make(console, options, session));
-  const cli::InterruptGuard interrupts(cli::SecondInterrupt::ignored);
   if (!console.stdin_is_terminal()) {
+    const cli::InterruptGuard interrupts(cli::SecondInterrupt::kills);
     chat_on_lines(chat);
-    return chat.status();
+    return cli::InterruptGuard::raised() ? cli::kInterrupted : chat.status();
   }
+  const cli::InterruptGuard interrupts(cli::SecondInterrupt::ignored);
   chat_on_terminal(console, chat, home);
   return cli::kSuccess;
 }

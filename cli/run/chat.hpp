@@ -40,7 +40,7 @@ class Chat {
   void show_status() const;
   void retry();
   void undo();
-  void save(const std::string& path) const;
+  void save(const std::string& path);
   void load(const std::string& path);
   void say(const std::string& line) const;
   void complain(const Error& error);

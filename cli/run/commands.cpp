@@ -124,9 +124,9 @@ void Chat::undo() {
   say("dropped; " + std::to_string(conversation_.turns().size()) + " turns are left");
 }
 
-void Chat::save(const std::string& path) const {
+void Chat::save(const std::string& path) {
   if (const auto done = write_file(path, transcript_text(conversation_)); !done) {
-    return console_.error(done.error().what);
+    return complain(done.error());
   }
   say("saved " + std::to_string(conversation_.turns().size()) + " turns to " + path);
 }

@@ -143,7 +143,8 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   send(kPasteOn);
   Line line;
   std::optional<std::string> part = state.edit(prompt);
-  if (!part) line.kind = Line::Kind::end;
+  // The editor gives nothing for an empty line that Ctrl+C left, too.
+  if (!part && !state.abandoned) line.kind = Line::Kind::end;
   while (part && !state.abandoned && part->ends_with('\\')) {
     part->back() = '\n';
     line.text += *part;

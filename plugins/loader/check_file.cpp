@@ -64,8 +64,9 @@ Verdict check_rights(const FoundFile& file, const BackendSearchOptions& options,
   return std::nullopt;
 }
 
-Verdict read_manifest(CheckedFile& out) {
-  const fs::path path = out.path.parent_path() / manifest_file_name(out.name);
+/// Reads the manifest of one folder on top of what is known: it can only narrow.
+Verdict read_manifest(const fs::path& folder, const std::string& library, CheckedFile& out) {
+  const fs::path path = folder / manifest_file_name(out.name);
   const auto file = MappedFile::open(path);
   if (!file && file.error().code == Errc::not_found) return std::nullopt;
   if (!file) return Refusal{Reason::bad_manifest, file.error().what};
@@ -76,10 +77,24 @@ Verdict read_manifest(CheckedFile& out) {
   for (const std::string& warning : out.manifest.warnings) {
     out.notices.push_back(path.string() + ": " + warning);
   }
-  if (!out.manifest.library.empty() && out.manifest.library != out.path.filename().string()) {
+  if (!out.manifest.library.empty() && out.manifest.library != library) {
     return Refusal{Reason::bad_manifest,
                    path.string() + ": key \"library\" names another file, " + out.manifest.library};
   }
+  return std::nullopt;
+}
+
+/// A manifest may lie beside the name that was found and beside the file that a link leads to;
+/// either may disable the file, and the pin of the first one counts.
+Verdict read_manifests(const FoundFile& found, CheckedFile& out) {
+  const fs::path folder = found.path.parent_path();
+  if (auto refusal = read_manifest(folder, found.path.filename().string(), out)) return refusal;
+  if (!out.manifest.enabled || folder == out.path.parent_path()) return std::nullopt;
+  const Manifest first = out.manifest;
+  if (auto refusal = read_manifest(out.path.parent_path(), out.path.filename().string(), out)) {
+    return refusal;
+  }
+  if (!first.sha256.empty()) out.manifest.sha256 = first.sha256;
   return std::nullopt;
 }
 
@@ -101,7 +116,7 @@ Verdict run_checks(const FoundFile& file, const BackendSearchOptions& options, C
                    "is not named like a backend; name the file libds4-backend-<name>.so"};
   }
   if (auto refusal = check_rights(file, options, out)) return refusal;
-  if (auto refusal = read_manifest(out)) return refusal;
+  if (auto refusal = read_manifests(file, out)) return refusal;
   if (!out.manifest.enabled) return std::nullopt;
   return check_content(out);
 }

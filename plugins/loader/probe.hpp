@@ -41,7 +41,7 @@ inline constexpr std::string_view kProbeVerb = "--ds4-probe";
 /// Starts `program` with the verb and reads its answer. A crash, an exit without an answer and a
 /// run beyond `limit` become a refusal with Reason::probe. Never throws.
 [[nodiscard]] ProbeReport run_probe(const std::filesystem::path& program,
-                                    const std::filesystem::path& file,
+                                    const std::filesystem::path& file, const std::string& name,
                                     std::chrono::milliseconds limit);
 
 /// The JSON object of a report, and back. Unknown keys are skipped; anything malformed is an error

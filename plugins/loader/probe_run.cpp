@@ -46,8 +46,8 @@ class Descriptor {
 };
 
 /// Starts the program with its output on `answer`. Errors as errno; 0 is success.
-int start(const std::filesystem::path& program, const std::filesystem::path& file, int answer,
-          pid_t& child) {
+int start(const std::filesystem::path& program, const std::filesystem::path& file,
+          const std::string& name, int answer, pid_t& child) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   if (const int error = ::posix_spawn_file_actions_init(&actions); error != 0) return error;
@@ -65,7 +65,9 @@ int start(const std::filesystem::path& program, const std::filesystem::path& fil
   std::string program_text = program.string();
   std::string verb(kProbeVerb);
   std::string file_text = file.string();
-  char* arguments[] = {program_text.data(), verb.data(), file_text.data(), nullptr};
+  std::string name_text = name;
+  char* arguments[] = {program_text.data(), verb.data(), file_text.data(), name_text.data(),
+                       nullptr};
   const int error =
       ::posix_spawn(&child, program_text.c_str(), &actions, &attributes, arguments, environ);
   ::posix_spawnattr_destroy(&attributes);
@@ -141,7 +143,7 @@ ProbeReport judge(Ending ending, int detail, const std::string& answer,
 }  // namespace
 
 ProbeReport run_probe(const std::filesystem::path& program, const std::filesystem::path& file,
-                      std::chrono::milliseconds limit) {
+                      const std::string& name, std::chrono::milliseconds limit) {
   try {
     const Clock::time_point deadline = Clock::now() + limit;
     int ends[2];
@@ -151,7 +153,7 @@ ProbeReport run_probe(const std::filesystem::path& program, const std::filesyste
     Descriptor from(ends[0]);
     Descriptor to(ends[1]);
     pid_t child = 0;
-    if (const int error = start(program, file, to.get(), child); error != 0) {
+    if (const int error = start(program, file, name, to.get(), child); error != 0) {
       return refused("cannot be probed: " + program.string() + ": " + std::strerror(error));
     }
     to.close();

@@ -7,16 +7,16 @@
 
 #include "loader/open.hpp"
 #include "loader/probe.hpp"
+#include "loader/search_options.hpp"
 #include "loader/search_path.hpp"
 #include "wrap/status.hpp"
 
 namespace ds4::plugins {
 namespace {
 
-ProbeReport probe_here(const std::filesystem::path& file) {
+ProbeReport probe_here(const std::filesystem::path& file, const std::string& name) {
   ProbeReport out;
   const auto identity = identify(file);
-  const std::string name = backend_name_of(file);
   if (!identity || name.empty()) {
     out.refusal = Refusal{Reason::not_a_file, file.string() + ": is no file of a backend"};
     return out;
@@ -54,14 +54,16 @@ int take_standard_output() noexcept {
 }  // namespace
 
 std::optional<int> run_probe_verb(int argc, const char* const* argv) {
-  if (argc != 3 || std::string_view(argv[1]) != kProbeVerb) return std::nullopt;
+  if (argc != 4 || std::string_view(argv[1]) != kProbeVerb) return std::nullopt;
+  // The verb opens what it is given: nobody may have that done with rights that are not theirs.
+  if (is_secure_execution()) return 1;
   // A crash is an expected outcome here and leaves no core file.
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   const int answer = take_standard_output();
   if (answer < 0) return 1;
   try {
-    const std::string text = probe_to_json(probe_here(argv[2])) + "\n";
+    const std::string text = probe_to_json(probe_here(argv[2], argv[3])) + "\n";
     std::string_view rest = text;
     while (!rest.empty()) {
       const ssize_t done = ::write(answer, rest.data(), rest.size());

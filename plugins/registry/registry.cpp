@@ -113,6 +113,7 @@ class Scan {
 
   bool wants_probe(SearchPlace place) const {
     if (options_.probe_program.empty() || options_.probe == ProbePolicy::never) return false;
+    if (options_.privileged) return false;  // only the install directory is searched then
     if (options_.probe == ProbePolicy::always) return true;
     return place == SearchPlace::explicit_path || place == SearchPlace::environment ||
            place == SearchPlace::user;
@@ -122,7 +123,7 @@ class Scan {
     if (!wants_probe(candidate.place)) return true;
     if (cache_.find(checked.path, checked.identity)) return true;
     const ProbeReport report =
-        run_probe(options_.probe_program, checked.path, options_.probe_limit);
+        run_probe(options_.probe_program, checked.path, checked.name, options_.probe_limit);
     if (!report.refusal) {
       cache_.put(checked.path, checked.identity, report);
       return true;

@@ -203,6 +203,10 @@ Result<std::shared_ptr<Device>> Backend::open_device(std::uint32_t index, std::u
     status = table_->device_open(index, &options, &device, &record);
   }
   DS4_CHECK(to_result(status, record, name(), "device_open"));
+  if (device == nullptr) {
+    return fail(Errc::internal, name(),
+                ": device_open: success without a device; report this to the backend's author");
+  }
   return std::make_shared<Device>(shared_from_this(), index, found[index].info, device);
 }
 

@@ -23,6 +23,12 @@ const ds4_graph_api* find_graph_api(const ds4_backend_api& api, bool promised) {
   return whole ? graph : nullptr;
 }
 
+/// A backend that reports success and gives nothing would be found out at the next use, by a crash.
+Error no_object(const Device& device, std::string_view function) {
+  return fail(Errc::internal, device.backend().name(), ": ", function,
+              ": success without an object; report this to the backend's author");
+}
+
 Error lacks(const Device& device, std::string_view what) {
   return fail(Errc::unsupported, device.backend().name(), ": device ", device.index(),
               " does not offer ", what);
@@ -73,6 +79,7 @@ Result<Buffer> Device::create_buffer(std::uint64_t bytes, std::uint32_t memory_k
   if (auto done = outcome(status, record, "buffer_create"); !done) {
     return done.error().in("buffer of ", bytes, " bytes");
   }
+  if (buffer == nullptr) return no_object(*this, "buffer_create");
   return Buffer(shared_from_this(), buffer, bytes);
 }
 
@@ -90,6 +97,7 @@ Result<Stream> Device::create_stream() {
   ds4_stream* stream = nullptr;
   ds4_error record = make_error_slot();
   DS4_CHECK(outcome(api().stream_create(device_, &stream, &record), record, "stream_create"));
+  if (stream == nullptr) return no_object(*this, "stream_create");
   return Stream(shared_from_this(), stream);
 }
 
@@ -98,6 +106,7 @@ Result<Event> Device::create_event() {
   ds4_event* event = nullptr;
   ds4_error record = make_error_slot();
   DS4_CHECK(outcome(api().event_create(device_, &event, &record), record, "event_create"));
+  if (event == nullptr) return no_object(*this, "event_create");
   return Event(shared_from_this(), event);
 }
 
@@ -117,6 +126,7 @@ Result<WeightImport> Device::begin_import(ds4_weight_desc desc, std::uint32_t fl
   ds4_error record = make_error_slot();
   DS4_CHECK(outcome(api().weight_import_begin(device_, &desc, flags, &import, &record), record,
                     "weight_import_begin"));
+  if (import == nullptr) return no_object(*this, "weight_import_begin");
   return WeightImport(shared_from_this(), import);
 }
 

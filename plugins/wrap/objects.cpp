@@ -142,6 +142,11 @@ Result<Weight> WeightImport::finish() {
   // The handle is gone whether this succeeds or not.
   const ds4_status status = device()->api().weight_import_finish(take(), &weight, &record);
   DS4_CHECK(device()->outcome(status, record, "weight_import_finish"));
+  if (weight == nullptr) {
+    return fail(Errc::internal, device()->backend().name(),
+                ": weight_import_finish: success without a weight; report this to the backend's "
+                "author");
+  }
   return Weight(device(), weight);
 }
 

@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(a_probe_that_succeeded_is_remembered_until_the_file_changes
 
 BOOST_AUTO_TEST_CASE(probe_reports_survive_json_and_damaged_ones_are_refused) {
   const ProbeReport report =
-      run_probe(DS4_TEST_PROBE, built_backend("good"), std::chrono::seconds(60));
+      run_probe(DS4_TEST_PROBE, built_backend("good"), "good", std::chrono::seconds(60));
   BOOST_REQUIRE_MESSAGE(!report.refusal, report.refusal->text);
   BOOST_TEST(report.name == "good");
   BOOST_REQUIRE_EQUAL(report.devices.size(), 1u);
