@@ -30,11 +30,13 @@ Runtime::Runtime(const Console& console, const RuntimeOptions& options,
     : console_(console),
       log_(stderr_log(options.log_level, console.colors_stderr())),
       threads_(thread_count(options)),
+      options_of_backends_(options.backend_options),
       host_(make_host(options, threads_, log_)),
       registry_(plugins::Registry::scan(search_options(options, environment), host_)) {}
 
 ExitCode Runtime::open_device(const std::string& request,
                               std::shared_ptr<plugins::Device>& out) const {
+  warn_of_idle_options();
   auto selected = registry_->select(request);
   if (!selected) {
     explain_failure(request, selected.error());
@@ -65,6 +67,18 @@ void Runtime::explain_failure(const std::string& request, const Error& error) co
   console_.write_error(registry_->listing_of(request));
   if (const auto other = registry_->select("auto"); other) {
     console_.note("--backend auto would take " + other->backend->name());
+  }
+}
+
+void Runtime::warn_of_idle_options() const {
+  for (const auto& [key, value] : options_of_backends_) {
+    const std::string name = key.substr(0, key.find('.'));
+    const auto candidates = registry_->candidates();
+    const bool is_known = std::any_of(candidates.begin(), candidates.end(),
+                                      [&name](const auto& found) { return found.name == name; });
+    if (is_known) continue;
+    console_.loud("--backend-option " + key + "=" + value + " has no effect: there is no backend " +
+                  name + "; --list-backends shows the names");
   }
 }
 

@@ -34,11 +34,13 @@ class Runtime {
 
  private:
   void explain_failure(const std::string& request, const Error& error) const;
+  void warn_of_idle_options() const;
   void warn_of_reference(bool was_asked_for) const;
 
   const Console& console_;
   LogSink log_;
   std::uint32_t threads_;
+  plugins::BackendOptions options_of_backends_;
   std::shared_ptr<plugins::HostApi> host_;
   std::optional<plugins::Registry> registry_;
 };

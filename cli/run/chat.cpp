@@ -76,6 +76,13 @@ Result<const EffortLevel*> Chat::effort(std::string& warning) const {
   return effective_effort(options_.think(), options_.runtime.context, warning);
 }
 
+Result<void> Chat::warn_of_small_context() const {
+  std::string warning;
+  DS4_TRY([[maybe_unused]] const EffortLevel* level, effort(warning));
+  if (!warning.empty()) say(warning);
+  return {};
+}
+
 Result<void> Chat::try_turn(const std::string& message) {
   if (!session_.is_open()) {
     return fail(Errc::invalid_argument, "no session is open; choose a size with /ctx N");
@@ -128,6 +135,7 @@ void Chat::say(const std::string& line) const {
 Result<cli::ExitCode> run_chat(const cli::Console& console, const RunOptions& options,
                                Session& session, const std::filesystem::path& home) {
   DS4_TRY(Chat chat, Chat::make(console, options, session));
+  DS4_CHECK(chat.warn_of_small_context());
   if (!console.stdin_is_terminal()) {
     const cli::InterruptGuard interrupts(cli::SecondInterrupt::kills);
     chat_on_lines(chat);

@@ -23,6 +23,8 @@ class Chat {
 
   /// Takes a message or a command. False when the chat is to end.
   bool take(const std::string& line);
+  /// Says so when the thinking asked for needs a larger context than there is.
+  Result<void> warn_of_small_context() const;
   /// The status of the last turn.
   [[nodiscard]] cli::ExitCode status() const noexcept { return status_; }
 

@@ -3,6 +3,7 @@
 #include "common/numbers.hpp"
 #include "run/chat.hpp"
 #include "run/files.hpp"
+#include "run/output_file.hpp"
 #include "run/prompt.hpp"
 
 namespace ds4::run {
@@ -125,7 +126,9 @@ void Chat::undo() {
 }
 
 void Chat::save(const std::string& path) {
-  if (const auto done = write_file(path, transcript_text(conversation_)); !done) {
+  auto file = OutputFile::open(path);
+  if (!file) return complain(file.error());
+  if (const auto done = file->commit(transcript_text(conversation_)); !done) {
     return complain(done.error());
   }
   say("saved " + std::to_string(conversation_.turns().size()) + " turns to " + path);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 namespace ds4::run {
 namespace {
@@ -39,15 +40,6 @@ Result<std::string> read_file(const std::string& path) {
 
 Result<std::string> read_standard_input() {
   return read_all(stdin, "standard input");
-}
-
-Result<void> write_file(const std::string& path, std::string_view bytes) {
-  File file(std::fopen(path.c_str(), "wb"));
-  const bool written = file != nullptr &&
-                       std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() &&
-                       std::fflush(file.get()) == 0;
-  if (!written) return fail(Errc::io, "cannot write ", path, ": ", std::strerror(errno));
-  return {};
 }
 
 }  // namespace ds4::run

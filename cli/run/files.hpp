@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.hpp"
 
@@ -11,7 +10,5 @@ namespace ds4::run {
 Result<std::string> read_file(const std::string& path);
 /// All bytes of standard input. Errors: io.
 Result<std::string> read_standard_input();
-/// Replaces a file. Errors: io.
-Result<void> write_file(const std::string& path, std::string_view bytes);
 
 }  // namespace ds4::run

@@ -8,6 +8,7 @@
 #include "run/decode_consistency.hpp"
 #include "run/dump_logprobs.hpp"
 #include "run/files.hpp"
+#include "run/output_file.hpp"
 #include "run/perplexity.hpp"
 #include "run/prompt.hpp"
 
@@ -37,6 +38,7 @@ Result<TokenPrompt> measured_prompt(const RunOptions& options, Session& session,
 
 Result<cli::ExitCode> write_logits(const cli::Console& console, const RunOptions& options,
                                    Session& session, const TokenPrompt& prompt) {
+  DS4_TRY(OutputFile file, OutputFile::open(options.out_file));
   cli::PrefillProgressLine progress(console);
   DS4_TRY(const SyncReport prefilled,
           session.model().prefill(
@@ -50,12 +52,13 @@ Result<cli::ExitCode> write_logits(const cli::Console& console, const RunOptions
   facts.prompt_tokens = static_cast<std::uint32_t>(prompt.tokens.size());
   facts.context = session.model().context();
   DS4_TRY(const std::string text, dump_logits(session.tokenizer(), prefilled.logits, facts));
-  DS4_CHECK(write_file(options.out_file, text));
+  DS4_CHECK(file.commit(text));
   return cli::kSuccess;
 }
 
 Result<cli::ExitCode> write_logprobs(const cli::Console& console, const RunOptions& options,
                                      Session& session, const TokenPrompt& prompt) {
+  DS4_TRY(OutputFile file, OutputFile::open(options.out_file));
   cli::PrefillProgressLine progress(console);
   LogprobsRequest request;
   request.prompt = prompt.tokens;
@@ -66,7 +69,7 @@ Result<cli::ExitCode> write_logprobs(const cli::Console& console, const RunOptio
   };
   request.cancelled = interrupted;
   DS4_TRY(const std::string text, dump_logprobs(session.model(), session.tokenizer(), request));
-  DS4_CHECK(write_file(options.out_file, text));
+  DS4_CHECK(file.commit(text));
   return cli::kSuccess;
 }
 

@@ -182,6 +182,17 @@ Result<void> check_options(const RunOptions& options) {
   if (options.is_raw && !options.prefix_file.empty()) {
     return fail(Errc::invalid_argument, "--raw-prompt and --prefix-file cannot be used together");
   }
+  if (options.mode != Mode::generate) {
+    // They shape an answer, and these modes give none.
+    const char* const idle = options.prints_json                                ? "--json"
+                             : !options.trace.empty()                           ? "--trace"
+                             : options.show_thinking != ShowThinking::automatic ? "--show-thinking"
+                                                                                : nullptr;
+    if (idle != nullptr) {
+      return fail(Errc::invalid_argument, idle, " has no effect together with ",
+                  options.mode_option);
+    }
+  }
   if (options.perplexity_window && options.mode != Mode::perplexity) {
     return fail(Errc::invalid_argument, "--ppl-chunks needs --perplexity-file");
   }
