@@ -24,7 +24,7 @@ string(REGEX REPLACE "/$" "" DS4_PC_PREFIX "${DS4_PC_PREFIX}")
 configure_file(cmake/ds4-backend.pc.in "${package_build_dir}/ds4-backend.pc" @ONLY)
 install(FILES "${package_build_dir}/ds4-backend.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-install(DIRECTORY plugins/example-backend plugins/example-backend-c
+install(DIRECTORY plugins/example-backend
   DESTINATION "${CMAKE_INSTALL_DATADIR}/ds4/sdk")
 install(FILES plugins/abi/abi-0.layout plugins/abi/ABI_CHANGES.md
   DESTINATION "${CMAKE_INSTALL_DATADIR}/ds4/sdk/abi")

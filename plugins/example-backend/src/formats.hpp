@@ -19,6 +19,7 @@ inline double small_value(std::uint32_t code, int fraction, int bias) noexcept {
                        : std::ldexp(one + digits, exponent - bias - fraction);
 }
 inline std::uint32_t small_code(double magnitude, int fraction, int bias) noexcept {
+  if (magnitude == 0) return 0;
   int exponent = 0;
   std::frexp(magnitude, &exponent);
   exponent = exponent - 1 < 1 - bias ? 1 - bias : exponent - 1;  // that of the leading digit

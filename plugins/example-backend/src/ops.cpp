@@ -304,8 +304,7 @@ void matmul(Call& call, const ds4_op_matmul& op) {
   if (op.weight != nullptr) call.same(op.y.extent[1], op.weight->rows(), "width of y");
   if (!call.begin()) return;
   const bool accumulates = (op.op.flags & DS4_MATMUL_ACCUMULATE) != 0;
-  // The host's threads share the outputs; nobody waits for anybody inside.
-  sdk::parallel_for(call.host(), y.width, [&](std::uint64_t begin, std::uint64_t end) noexcept {
+  const auto outputs = [&](std::uint64_t begin, std::uint64_t end) noexcept {
     for (std::uint64_t o = begin; o < end; ++o) {
       for (std::uint32_t r = call.first(); r < call.end(); ++r) {
         float& out = f32(y.row(r))[o];
@@ -313,7 +312,14 @@ void matmul(Call& call, const ds4_op_matmul& op) {
         out = static_cast<float>(accumulates ? out + sum : sum);
       }
     }
-  });
+  };
+  // The host's threads share what is worth waking them.
+  constexpr std::uint64_t kShared = 1'000'000;
+  if (std::uint64_t{x.width} * y.width * (call.end() - call.first()) < kShared) {
+    outputs(0, y.width);
+  } else {
+    sdk::parallel_for(call.host(), y.width, outputs);
+  }
 }
 
 void grouped_matmul(Call& call, const ds4_op_grouped_matmul& op) {

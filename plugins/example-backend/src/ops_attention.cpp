@@ -17,8 +17,9 @@ std::uint64_t each_entry(const Call& call, const Source (&sources)[N], std::uint
   std::uint64_t column = 0;
   for (const Source& source : sources) {
     const std::int64_t n = source.size(r);
-    call.require(n >= 0 && static_cast<std::uint64_t>(n) <= most, "row ", r, " sees ", n,
-                 " entries, there is room for ", most);
+    const std::uint64_t room = source.wrap != 0 && source.wrap < most ? source.wrap : most;
+    call.require(n >= 0 && static_cast<std::uint64_t>(n) <= room, "row ", r, " sees ", n,
+                 " entries, there is room for ", room);
     for (std::uint32_t e = 0; e < n; ++e, ++column) {
       const sdk::SourceEntry at = source.at(r, e);
       if (at.row == sdk::SourceEntry::kLeftOut) continue;

@@ -1,0 +1,77 @@
+# What the tests of the SDK share; sourced. `scratch` is an empty folder, removed at the end.
+set -uo pipefail
+
+failures=0
+fail() {
+  printf 'FAIL %s\n' "$*"
+  failures=$((failures + 1))
+}
+# Leaves with what has been found so far: `finish` is the last line of every test.
+finish() {
+  printf '%d failures\n' "$failures"
+  ((failures == 0))
+  exit
+}
+skip() {
+  printf 'skipped: %s\n' "$*"
+  exit 77
+}
+# must WHAT COMMAND...: the command's output is shown when it fails, and the test ends.
+must() {
+  local what=$1
+  shift
+  "$@" >"$scratch/output" 2>&1 && return
+  cat "$scratch/output"
+  fail "$what"
+  finish
+}
+
+scratch=$(mktemp -d) || exit 1
+# /tmp may be writable by all: the loader takes files from a folder of this user only.
+chmod 755 "$scratch"
+trap 'rm -rf "$scratch"' EXIT
+
+# The cache of compilations stays that of the user.
+export CCACHE_DIR=${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}
+
+# No folder of the user and no variable of the caller takes part.
+unset DS4_BACKEND_PATH DS4_BACKEND_PATH_ONLY DS4_MODEL CMAKE_PREFIX_PATH
+export XDG_DATA_HOME=$scratch/data XDG_CACHE_HOME=$scratch/cache HOME=$scratch
+mkdir -p "$XDG_DATA_HOME" "$XDG_CACHE_HOME"
+
+# install_into BINARY_DIR PREFIX: the tree of a build in an empty prefix.
+install_into() {
+  must "cmake --install" cmake --install "$1" --prefix "$2"
+}
+
+# check_file FILE: what a backend exports, needs and asks of the system's loader.
+check_file() {
+  local file=$1 name=${1##*/} symbols needed
+  symbols=$(nm -D --defined-only "$file" | awk '$2 != "A" { print $3 }')
+  [ "${symbols%%@*}" = ds4_backend_entry_0 ] && [ "$(wc -l <<<"$symbols")" = 1 ] ||
+    fail "$name exports something else than its entry: $symbols"
+  nm -D "$file" | grep -q ' u ' && fail "$name has unique symbols: it would stay mapped"
+  nm -D --undefined-only "$file" | grep -q ' ds4_' && fail "$name needs a symbol of ours"
+  while read -r needed; do
+    case $needed in
+      libc.so.6 | libm.so.6 | libgcc_s.so.1 | ld-linux-*) ;;
+      libstdc++.so.6 | libc++.so.1 | libc++abi.so.1 | libunwind.so.1) ;;
+      libasan.so.* | libubsan.so.* | libtsan.so.*) ;; # a build with a sanitizer
+      *) fail "$name needs $needed, which is not on the list" ;;
+    esac
+  done < <(readelf -dW "$file" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p')
+  readelf -dW "$file" | grep -qE 'BIND_NOW|FLAGS_1.*NOW' || fail "$name is bound lazily"
+  readelf -dW "$file" | grep -qE 'TEXTREL|RPATH|RUNPATH|SONAME' &&
+    fail "$name has text relocations, a search path or a soname"
+  readelf -lW "$file" | grep -q GNU_RELRO || fail "$name has no RELRO"
+  readelf -lW "$file" | grep GNU_STACK | grep -q RWE && fail "$name asks for an executable stack"
+  readelf -SW "$file" | grep -q '\.note\.ds4\.backend' || fail "$name has no note"
+}
+
+# greedy PROGRAM MODEL BACKEND [OPTIONS]: what the model says without chance, as JSON.
+greedy() {
+  local program=$1 model=$2 backend=$3
+  shift 3
+  "$program" -m "$model" --backend "$backend" -p 'Tell me where the river goes.' -n 48 --temp 0 \
+    --nothink --json "$@" 2>"$scratch/errors"
+}
