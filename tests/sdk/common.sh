@@ -68,10 +68,11 @@ check_file() {
   readelf -SW "$file" | grep -q '\.note\.ds4\.backend' || fail "$name has no note"
 }
 
-# greedy PROGRAM MODEL BACKEND [OPTIONS]: what the model says without chance, as JSON.
+# greedy PROGRAM MODEL BACKEND [OPTIONS]: what the model says without chance: the number of tokens and the text.
 greedy() {
   local program=$1 model=$2 backend=$3
   shift 3
   "$program" -m "$model" --backend "$backend" -p 'Tell me where the river goes.' -n 48 --temp 0 \
-    --nothink --json "$@" 2>"$scratch/errors"
+    --nothink --json "$@" 2>"$scratch/errors" |
+    grep -oE '"generated_tokens":[1-9][0-9]*,"text":"([^"\\]|\\.)+"'
 }
