@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include "loader/process_state.hpp"
+
 namespace ds4::plugins {
 namespace {
 
@@ -38,9 +40,17 @@ Verdict check_devices(const Backend& backend, const std::vector<DeviceEntry>& de
   return Refusal{Reason::no_device, std::move(text)};
 }
 
+Verdict check_state(const ProcessState& before, bool counts_threads) {
+  auto left = before.left_behind(counts_threads);
+  if (!left) return std::nullopt;
+  return Refusal{Reason::probe, *std::move(left) + "; report this to its author"};
+}
+
 Verdict open_steps(const std::filesystem::path& path, const std::string& name,
                    const FileIdentity& identity, const std::shared_ptr<HostApi>& host,
-                   const BackendOptions& default_options, OpenedBackend& out) {
+                   const BackendOptions& default_options, OpenedIn where, OpenedBackend& out) {
+  const bool is_alone = where == OpenedIn::own_process;
+  const ProcessState before;
   const auto open_begin = Clock::now();
   auto library = PluginLibrary::open(path, host->log());
   if (!library) return refuse(Reason::dlopen, library.error());
@@ -60,10 +70,16 @@ Verdict open_steps(const std::filesystem::path& path, const std::string& name,
                                               "\", its file name says \"" + name +
                                               "\"; report this to its author"};
   }
+  if (is_alone) {
+    if (auto left = check_state(before, true)) return left;
+  }
   const auto enumerate_begin = Clock::now();
   auto devices = (*backend)->devices();
   if (!devices) return refuse(Reason::no_device, devices.error());
   out.enumerate_time = since(enumerate_begin);
+  if (is_alone) {
+    if (auto left = check_state(before, false)) return left;
+  }
   out.devices = *devices;
   cap_scores(out.devices);
   out.backend = *backend;
@@ -74,10 +90,10 @@ Verdict open_steps(const std::filesystem::path& path, const std::string& name,
 
 OpenedBackend open_backend(const std::filesystem::path& path, const std::string& name,
                            const FileIdentity& identity, const std::shared_ptr<HostApi>& host,
-                           const BackendOptions& default_options) {
+                           const BackendOptions& default_options, OpenedIn where) {
   OpenedBackend out;
   try {
-    out.refusal = open_steps(path, name, identity, host, default_options, out);
+    out.refusal = open_steps(path, name, identity, host, default_options, where, out);
   } catch (const std::exception& error) {
     // A backend that lets an exception out has broken the contract; where it can be caught, the
     // others go on.

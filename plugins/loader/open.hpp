@@ -22,6 +22,10 @@ struct OpenedBackend {
   std::chrono::microseconds enumerate_time{0};
 };
 
+/// Whether a process is there for one file alone: then what opening it leaves behind (threads,
+/// working directory, locale, signal mask) is its own doing, and a refusal (Reason::probe).
+enum class OpenedIn { shared_process, own_process };
+
 /// Checks 12 to 15: opens the file in this process, calls its entry, checks its table, describes
 /// it and counts its devices. Runs code of the file; see probe.hpp for doing so elsewhere first.
 ///
@@ -29,6 +33,7 @@ struct OpenedBackend {
 [[nodiscard]] OpenedBackend open_backend(const std::filesystem::path& path, const std::string& name,
                                          const FileIdentity& identity,
                                          const std::shared_ptr<HostApi>& host,
-                                         const BackendOptions& default_options = {});
+                                         const BackendOptions& default_options = {},
+                                         OpenedIn where = OpenedIn::shared_process);
 
 }  // namespace ds4::plugins

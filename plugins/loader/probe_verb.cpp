@@ -21,8 +21,8 @@ ProbeReport probe_here(const std::filesystem::path& file, const std::string& nam
     out.refusal = Refusal{Reason::not_a_file, file.string() + ": is no file of a backend"};
     return out;
   }
-  const OpenedBackend opened =
-      open_backend(file, name, *identity, std::make_shared<HostApi>(HostOptions{}));
+  const OpenedBackend opened = open_backend(
+      file, name, *identity, std::make_shared<HostApi>(HostOptions{}), {}, OpenedIn::own_process);
   out.refusal = opened.refusal;
   out.open_us = static_cast<std::uint64_t>(opened.open_time.count());
   out.enumerate_us = static_cast<std::uint64_t>(opened.enumerate_time.count());

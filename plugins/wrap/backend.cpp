@@ -73,6 +73,20 @@ void terminate_texts(ds4_device_info& info) {
   if (info.memory_kinds > 4) info.memory_kinds = 4;
 }
 
+/// Two devices with one id would be taken for the same silicon. All zero means that there is none.
+Result<void> check_ids(const std::vector<ds4_device_info>& infos, std::string_view name) {
+  constexpr std::uint8_t kNone[sizeof ds4_device_info{}.unique_id] = {};
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (std::memcmp(infos[i].unique_id, kNone, sizeof kNone) == 0) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (std::memcmp(infos[i].unique_id, infos[j].unique_id, sizeof kNone) != 0) continue;
+      return fail(Errc::internal, name, ": devices ", j, " and ", i,
+                  " have the same unique_id; report this to the backend's author");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<const ds4_backend_api*> call_entry(const PluginLibrary& library, HostApi& host,
@@ -166,6 +180,7 @@ Result<std::vector<DeviceEntry>> Backend::devices() const {
     return fail(Errc::internal, name(), ": enumerate: ", count, " devices, then ", again,
                 ": the count must not change between two calls");
   }
+  DS4_CHECK(check_ids(infos, name()));
   std::vector<DeviceEntry> out(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     out[i].info = infos[i];
