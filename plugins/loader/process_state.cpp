@@ -56,7 +56,8 @@ std::optional<std::string> ProcessState::left_behind(bool counts_threads) const 
   const unsigned threads = count_threads();
   if (counts_threads && threads > threads_) {
     return "left " + std::to_string(threads - threads_) +
-           " threads running behind its entry; threads begin in device_open";
+           (threads == threads_ + 1 ? " thread" : " threads") +
+           " running behind its entry; threads begin in device_open";
   }
   const std::string directory = current_directory();
   if (directory != directory_) return "changed the working directory to " + directory;
