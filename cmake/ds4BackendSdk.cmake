@@ -1,8 +1,9 @@
-# ds4_add_backend(<name> SOURCES ... VERSION <version> [LIBRARIES ...] [OUTPUT_DIRECTORY <folder>])
+# ds4_add_backend(<name> SOURCES ... [VERSION <version>] [LIBRARIES ...] [OUTPUT_DIRECTORY <folder>])
 #
 # A loadable backend: target ds4-backend-<name>, file libds4-backend-<name>.so. Only the entry is exported, nothing is
 # bound lazily, no function may be missing, and no symbol is unique (that would keep the file mapped after a close).
-# Sources see DS4_BACKEND_NAME and DS4_BACKEND_VERSION, for DS4_BACKEND_NOTE.
+# Sources see DS4_BACKEND_NAME and DS4_BACKEND_VERSION, for DS4_BACKEND_NOTE; the version is the project's own if none
+# is given.
 #
 # `cmake --install` puts the file into DS4_BACKEND_INSTALL_DIR below the prefix, where programs of that prefix look;
 # with OUTPUT_DIRECTORY it is built there and not installed. Where ds4-validate is installed, ctest runs it as
@@ -21,9 +22,12 @@ function(ds4_add_backend name)
   if(length GREATER 31)
     message(FATAL_ERROR "ds4_add_backend: '${name}' has ${length} characters, at most 31 fit")
   endif()
-  if(NOT arg_SOURCES OR NOT arg_VERSION OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR
-      "ds4_add_backend: ds4_add_backend(<name> SOURCES <files> VERSION <version> [LIBRARIES ...])")
+  if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "ds4_add_backend(${name}): use "
+      "ds4_add_backend(<name> SOURCES <files> [VERSION <version>] [LIBRARIES ...])")
+  endif()
+  if(NOT arg_VERSION)
+    set(arg_VERSION "${PROJECT_VERSION}")
   endif()
 
   set(target "ds4-backend-${name}")
