@@ -111,6 +111,17 @@ BOOST_AUTO_TEST_CASE(a_library_is_closed_only_when_that_was_asked_for) {
   }
   BOOST_TEST(!PluginLibrary::is_mapped(closed));
 }
+
+BOOST_AUTO_TEST_CASE(a_library_that_stays_mapped_after_its_close_is_seen) {
+  Scene scene;
+  const auto sticky = scene.add("good-sticky");
+  {
+    auto library = PluginLibrary::open(sticky, {});
+    BOOST_REQUIRE(library.ok());
+    (*library)->close_when_released();
+  }
+  BOOST_TEST(PluginLibrary::is_mapped(sticky));
+}
 #endif
 
 BOOST_AUTO_TEST_SUITE_END()
