@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace ds4::cli {
 namespace {
@@ -33,10 +34,10 @@ std::string decimals(double value, int count) {
   return {buffer.data(), result.ptr};
 }
 
-LoadProgressLine::LoadProgressLine(const Console& console)
-    : console_(console), begin_(Clock::now()), shown_(begin_) {}
+ByteProgressLine::ByteProgressLine(const Console& console, std::string what)
+    : console_(console), what_(std::move(what)), begin_(Clock::now()), shown_(begin_) {}
 
-void LoadProgressLine::update(std::uint64_t done, std::uint64_t total) {
+void ByteProgressLine::update(std::uint64_t done, std::uint64_t total) {
   const auto now = Clock::now();
   const std::uint64_t tenths = total == 0 ? 10 : done * 10 / total;
   // What is loaded before anyone could read a line needs none.
@@ -50,10 +51,9 @@ void LoadProgressLine::update(std::uint64_t done, std::uint64_t total) {
   constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
   const double gib = static_cast<double>(done) / kGiB;
   const double seconds = std::max(seconds_since(begin_), 1e-6);
-  const std::string text = "loading weights: " + decimals(gib, 2) + " of " +
-                           decimals(static_cast<double>(total) / kGiB, 2) + " GiB (" +
-                           decimals(percent(done, total), 0) + "%), " + decimals(gib / seconds, 2) +
-                           " GiB/s";
+  const std::string text =
+      what_ + ": " + decimals(gib, 2) + " of " + decimals(static_cast<double>(total) / kGiB, 2) +
+      " GiB (" + decimals(percent(done, total), 0) + "%), " + decimals(gib / seconds, 2) + " GiB/s";
   if (console_.stderr_is_terminal()) {
     console_.write_error(rewritten(text));
   } else {
@@ -62,9 +62,18 @@ void LoadProgressLine::update(std::uint64_t done, std::uint64_t total) {
   has_line_ = true;
 }
 
-void LoadProgressLine::finish() {
+void ByteProgressLine::end_line() {
   if (has_line_ && console_.stderr_is_terminal()) console_.write_error("\n");
-  console_.note("ready in " + decimals(seconds_since(begin_), 2) + " s");
+  has_line_ = false;
+}
+
+double ByteProgressLine::seconds() const {
+  return seconds_since(begin_);
+}
+
+void LoadProgressLine::finish() {
+  line_.end_line();
+  console_.note("ready in " + decimals(line_.seconds(), 2) + " s");
 }
 
 PrefillProgressLine::PrefillProgressLine(const Console& console)

@@ -1,133 +1,114 @@
-#include <CLI/CLI.hpp>
-
-#include <cstdint>
+// ds4-make-model: writes a model of random weights, from a few KB to the published shapes.
+#include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <iostream>
-#include <limits>
-#include <optional>
 #include <string>
+#include <thread>
 
+#include "common/console.hpp"
+#include "common/environment.hpp"
+#include "common/exit_code.hpp"
+#include "common/progress.hpp"
 #include "format/gguf_reader.hpp"
-#include "model/synthetic.hpp"
+#include "make-model/options.hpp"
 
+namespace ds4::make_model {
 namespace {
 
-constexpr int kOk = 0;
-constexpr int kFailure = 1;
-constexpr int kUsage = 2;
-
-struct Options {
-  std::string out;
-  std::string shape = "tiny";
-  std::uint64_t seed = 1;
-  std::string naming = "ds4";
-  std::string types;
-  std::optional<std::uint32_t> layers;
-  std::optional<std::uint32_t> top_k;
-  std::optional<std::uint32_t> window;
-  std::optional<std::uint32_t> vocab;
-  std::optional<std::uint32_t> experts;
-  bool has_mtp = false;
-  bool is_sparse = false;
-  bool overwrites = false;
-};
+constexpr const char* kProgram = "ds4-make-model";
+constexpr std::uint32_t kMostThreads = 32;
 
 /// Whether OUT may be written: a file that this program made is replaced, anything else is
 /// somebody's.
 bool may_write(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return true;
-  const auto file = ds4::GgufFile::open(path);
+  const auto file = GgufFile::open(path);
   if (!file) return false;
   const auto name = file->string("general.name");
   return name.ok() && name->starts_with("synthetic ");
 }
 
-void declare(CLI::App& app, Options& options) {
-  std::string shapes;
-  for (const std::string& shape : ds4::synthetic_shapes()) {
-    shapes.append(shapes.empty() ? "" : ", ").append(shape);
+int report(const cli::Console& console, const Error& error) {
+  console.error(error.what);
+  const bool is_failure = error.code == Errc::io || error.code == Errc::out_of_memory;
+  return is_failure ? cli::kFailure : cli::kUsage;
+}
+
+std::string gigabytes(std::uint64_t bytes) {
+  return cli::decimals(static_cast<double>(bytes) / 1e9, 2) + " GB";
+}
+
+std::string summary(const Options& options, const SyntheticSpec& spec, const SyntheticSize& size) {
+  std::string text = options.out + ": " + spec.config.name + ", " + std::to_string(size.tensors) +
+                     " tensors, " + std::to_string(size.file_bytes) + " bytes";
+  if (spec.holes != Holes::none) text += " (" + std::to_string(size.disk_bytes) + " on the disk)";
+  return text;
+}
+
+/// Refuses what the disk cannot hold before anything is written. A folder that tells nothing is
+/// left to the write itself.
+Result<void> check_space(const Options& options, const SyntheticSize& size) {
+  const std::filesystem::path parent = std::filesystem::path(options.out).parent_path();
+  std::error_code code;
+  const auto space = std::filesystem::space(parent.empty() ? "." : parent, code);
+  if (code || space.available >= size.disk_bytes) return {};
+  return fail(Errc::io, options.out, ": needs ", gigabytes(size.disk_bytes), " on a disk with ",
+              gigabytes(space.available), " free; --sparse writes no experts, --layers N fewer");
+}
+
+int write(const cli::Console& console, const Options& options, const SyntheticSpec& spec) {
+  const auto size = synthetic_size(spec);
+  if (!size) return report(console, size.error());
+  if (options.only_sizes) {
+    console.note(summary(options, spec, *size));
+    return cli::kSuccess;
   }
-  const CLI::Range count(std::uint32_t{1},
-                         static_cast<std::uint32_t>(std::numeric_limits<std::int32_t>::max()));
-  app.add_option("OUT", options.out, "the GGUF file to write")->required();
-  app.add_option("--shape", options.shape, "one of " + shapes)->capture_default_str();
-  app.add_option("--seed", options.seed, "equal seeds give equal files")
-      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
-      ->capture_default_str();
-  app.add_option("--naming", options.naming, "metadata conventions")
-      ->check(CLI::IsMember({"ds4", "llama"}))
-      ->capture_default_str();
-  app.add_option("--types", options.types,
-                 "element types by group, for example "
-                 "experts=iq2_xxs/q2_k,attn=q8_0,embd=f16,output=q8_0,shexp=q8_0,side=f16 or "
-                 "all=f32");
-  app.add_option("--layers", options.layers, "main layers")->check(count);
-  app.add_option("--topk", options.top_k, "compressed rows the indexer keeps")->check(count);
-  app.add_option("--window", options.window, "raw rows a token sees")->check(count);
-  app.add_option("--vocab", options.vocab, "tokens in the vocabulary")->check(count);
-  app.add_option("--experts", options.experts, "routed experts")->check(count);
-  app.add_flag("--mtp", options.has_mtp, "add a next-token-prediction block (naming llama only)");
-  app.add_flag("--sparse", options.is_sparse, "leave routed experts as file holes");
-  app.add_flag("--overwrite", options.overwrites, "replace OUT even if it is no synthetic model");
-}
-
-ds4::Result<ds4::SyntheticSpec> make_spec(const Options& options) {
-  DS4_TRY(ds4::SyntheticSpec spec, ds4::SyntheticSpec::make(options.shape));
-  DS4_TRY(spec.types, ds4::TypeRecipe::parse(options.types, spec.types));
-  if (options.layers) spec.set_layers(*options.layers);
-  if (options.top_k) spec.config.index_top_k = *options.top_k;
-  if (options.window) spec.config.window = *options.window;
-  if (options.vocab) spec.config.vocab = *options.vocab;
-  if (options.experts) spec.config.experts = *options.experts;
-  spec.config.naming = options.naming == "llama" ? ds4::Naming::llama : ds4::Naming::ds4;
-  spec.config.mtp_layers = options.has_mtp ? 1 : 0;
-  spec.seed = options.seed;
-  spec.is_sparse = options.is_sparse;
-  return spec;
-}
-
-int report(const ds4::Error& error) {
-  std::cerr << "ds4-make-model: " << error.what << '\n';
-  return error.code == ds4::Errc::io || error.code == ds4::Errc::out_of_memory ? kFailure : kUsage;
+  if (!options.overwrites && !may_write(options.out)) {
+    console.error(options.out +
+                  " exists and is no synthetic model; name another file or give --overwrite");
+    return cli::kUsage;
+  }
+  if (const auto room = check_space(options, *size); !room) return report(console, room.error());
+  const std::uint32_t processors = std::max(std::thread::hardware_concurrency(), 1U);
+  ThreadTeam team(options.threads != 0 ? options.threads : std::min(processors, kMostThreads));
+  cli::ByteProgressLine progress(console, "writing");
+  const auto done = write_synthetic_model(
+      options.out, spec, team,
+      [&progress](std::uint64_t bytes, std::uint64_t total) { progress.update(bytes, total); });
+  progress.end_line();
+  if (!done) return report(console, done.error());
+  console.note(summary(options, spec, *size));
+  return cli::kSuccess;
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Writes a DeepSeek V4 model of random weights as GGUF.", "ds4-make-model");
+  const cli::Console console(kProgram, cli::ColorMode::automatic, false);
+  CLI::App app("Writes a DeepSeek V4 model of random weights as GGUF.", kProgram);
   Options options;
   declare(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
-    return kOk;
+    return console.write(app.help()) ? cli::kSuccess : cli::kFailure;
   } catch (const CLI::ParseError& error) {
-    std::cerr << "ds4-make-model: " << error.what() << '\n';
-    return kUsage;
+    console.error(error.what());
+    return cli::kUsage;
   }
   const auto spec = make_spec(options);
-  if (!spec) return report(spec.error());
-  if (!options.overwrites && !may_write(options.out)) {
-    std::cerr << "ds4-make-model: " << options.out
-              << " exists and is no synthetic model; name another file or give --overwrite\n";
-    return kUsage;
-  }
-  if (const auto done = ds4::write_synthetic_model(options.out, *spec); !done) {
-    return report(done.error());
-  }
-  std::error_code ignored;
-  std::cerr << options.out << ": " << spec->config.name << ", "
-            << std::filesystem::file_size(options.out, ignored) << " bytes\n";
-  return kOk;
+  if (!spec) return report(console, spec.error());
+  return write(console, options, *spec);
 }
 
 }  // namespace
+}  // namespace ds4::make_model
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return ds4::make_model::run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "ds4-make-model: " << error.what() << '\n';
-    return kFailure;
+    return ds4::cli::kFailure;
   }
 }

@@ -1,6 +1,7 @@
 #include "engine/weight_loader.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "base/checked.hpp"
@@ -11,6 +12,8 @@ namespace {
 
 // Large enough to hide the cost of a call, small enough that a converted chunk stays in cache.
 constexpr std::uint64_t kChunkBytes = 4ULL << 20;
+// Tensors that are made are made in pieces that give every thread of a large team some rows.
+constexpr std::uint64_t kMadeBytes = 16ULL << 20;
 
 std::uint32_t abi_role(TensorRole role) {
   switch (role) {
@@ -77,7 +80,10 @@ class WeightLoader {
  public:
   WeightLoader(const ModelFile& model, plugins::Device& device, const LogSink& log,
                const WeightProgress& progress)
-      : model_(model), device_(device), log_(log), progress_(progress) {}
+      : model_(model), device_(device), log_(log), progress_(progress) {
+    // The host's own team may be in use by another engine; tensors are only made while loading.
+    if (!model.is_mapped()) team_.emplace(device.backend().host().team().threads());
+  }
 
   Result<ModelWeights> load() {
     const ModelConfig& config = model_.config();
@@ -119,18 +125,20 @@ class WeightLoader {
     if (answer.accepted == 0) DS4_CHECK(convert_desc(tensor, desc, answer));
 
     const bool converts = desc.dtype != static_cast<std::uint32_t>(source);
-    const bool in_place = answer.in_place != 0 && !converts;
+    const bool in_place = answer.in_place != 0 && !converts && model_.is_mapped();
     auto import = device_.begin_import(desc, in_place ? DS4_IMPORT_IN_PLACE : 0U);
     if (!import) return import.error().in("tensor ", name);
-    const Result<void> written = converts   ? write_converted(tensor, desc, *import)
-                                 : in_place ? import->write(0, model_.bytes(tensor))
-                                            : write_chunks(tensor, answer, *import);
+    const Result<void> written = converts             ? write_converted(tensor, desc, *import)
+                                 : in_place           ? import->write(0, model_.bytes(tensor))
+                                 : model_.is_mapped() ? write_chunks(tensor, answer, *import)
+                                                      : write_made(tensor, answer, *import);
     if (!written) return written.error().in("tensor ", name);
     auto weight = import->finish();
     if (!weight) return weight.error().in("tensor ", name);
 
-    (in_place ? out_.in_place_bytes : out_.device_bytes) +=
-        in_place ? tensor.bytes : answer.packed_bytes;
+    // A device that could have used the bytes in place holds a copy of them as they are.
+    const std::uint64_t held = answer.in_place != 0 ? desc.bytes : answer.packed_bytes;
+    (in_place ? out_.in_place_bytes : out_.device_bytes) += held;
     WeightTable& table = layer == DS4_NO_LAYER ? out_.global : out_.layers[layer];
     table[static_cast<std::size_t>(role)] = weight->handle();
     out_.owned.push_back(*std::move(weight));
@@ -174,6 +182,21 @@ class WeightLoader {
     return {};
   }
 
+  /// Makes whole rows and hands them over, piece by piece: no more than a piece exists twice.
+  Result<void> write_made(const TensorInfo& tensor, const ds4_weight_answer& answer,
+                          plugins::WeightImport& import) {
+    const std::uint64_t row = tensor.row_bytes();
+    const std::uint64_t wanted = std::max(kMadeBytes, answer.chunk_bytes);
+    const std::uint64_t most = std::max<std::uint64_t>(1, wanted / row);
+    for (std::uint64_t first = 0; first < tensor.rows(); first += most) {
+      const std::uint64_t count = std::min(most, tensor.rows() - first);
+      made_.resize(count * row);
+      DS4_CHECK(model_.read_rows(tensor, first, count, made_, *team_));
+      DS4_CHECK(import.write(first * row, made_));
+    }
+    return {};
+  }
+
   Result<void> write_converted(const TensorInfo& tensor, const ds4_weight_desc& desc,
                                plugins::WeightImport& import) {
     const auto target = static_cast<Dtype>(desc.dtype);
@@ -183,9 +206,15 @@ class WeightLoader {
     std::vector<float> values(width);
     std::vector<std::byte> packed(target_row);
     const auto bytes = model_.bytes(tensor);
+    made_.resize(source_row);
     for (std::uint64_t row = 0; row < tensor.rows(); ++row) {
-      DS4_CHECK(
-          dequantize_row(tensor.dtype, bytes.data() + row * source_row, values.data(), width));
+      const std::byte* source = made_.data();
+      if (model_.is_mapped()) {
+        source = bytes.data() + row * source_row;
+      } else {
+        DS4_CHECK(model_.read_rows(tensor, row, 1, made_, *team_));
+      }
+      DS4_CHECK(dequantize_row(tensor.dtype, source, values.data(), width));
       DS4_CHECK(quantize_row(target, values.data(), packed.data(), width));
       DS4_CHECK(import.write(row * target_row, packed));
     }
@@ -196,6 +225,8 @@ class WeightLoader {
   plugins::Device& device_;
   const LogSink& log_;
   const WeightProgress& progress_;
+  std::optional<ThreadTeam> team_;  // where tensors are made
+  std::vector<std::byte> made_;     // one piece of a tensor that is made
   ModelWeights out_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;

@@ -279,19 +279,19 @@ Result<void> GgufFile::read() {
     tensors_.push_back(tensor);
   }
   data_offset_ = round_up(in.position(), alignment_);
-  if (!tensors_.empty() && data_offset_ > bytes_.size()) {
+  if (!tensors_.empty() && data_offset_ > file_bytes_) {
     return in.bad(in.position(), "tensor data would begin at ", data_offset_, ", the file has ",
-                  bytes_.size(), " bytes");
+                  file_bytes_, " bytes");
   }
   std::vector<const TensorInfo*> placed;
   placed.reserve(tensors_.size());
   for (TensorInfo& tensor : tensors_) {
     if (find_traits(tensor.dtype) == nullptr) {
       // Of unknown size: it is refused by name when a model needs it, otherwise it is never read.
-      tensor.offset = checked_add(data_offset_, tensor.offset).value_or(bytes_.size());
+      tensor.offset = checked_add(data_offset_, tensor.offset).value_or(file_bytes_);
       continue;
     }
-    DS4_CHECK(place_tensor(tensor, data_offset_, alignment_, bytes_.size(), in));
+    DS4_CHECK(place_tensor(tensor, data_offset_, alignment_, file_bytes_, in));
     placed.push_back(&tensor);
   }
   return check_overlap(std::move(placed), in);

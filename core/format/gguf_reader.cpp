@@ -182,15 +182,22 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
   GgufFile file;
   file.name_ = path.string();
   file.bytes_ = mapping.bytes();
+  file.file_bytes_ = file.bytes_.size();
   file.mapping_.emplace(std::move(mapping));
   DS4_CHECK(file.read());
   return file;
 }
 
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string name) {
+  return parse_head(bytes, bytes.size(), std::move(name));
+}
+
+Result<GgufFile> GgufFile::parse_head(std::span<const std::byte> head, std::uint64_t file_bytes,
+                                      std::string name) {
   GgufFile file;
   file.name_ = std::move(name);
-  file.bytes_ = bytes;
+  file.bytes_ = head;
+  file.file_bytes_ = file_bytes;
   DS4_CHECK(file.read());
   return file;
 }
@@ -206,7 +213,7 @@ const TensorInfo* GgufFile::find_tensor(std::string_view name) const noexcept {
 }
 
 std::span<const std::byte> GgufFile::bytes(const TensorInfo& tensor) const noexcept {
-  if (tensor.bytes == 0) return {};
+  if (tensor.bytes == 0 || tensor.offset + tensor.bytes > bytes_.size()) return {};
   return bytes_.subspan(tensor.offset, tensor.bytes);
 }
 

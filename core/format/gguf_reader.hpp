@@ -35,12 +35,17 @@ class GgufFile {
   /// Checks bytes that the caller keeps alive; `name` appears in errors. Errors: bad_file.
   static Result<GgufFile> parse(std::span<const std::byte> bytes, std::string name);
 
+  /// The same for a file of `file_bytes` of which only the head (everything before the tensor data)
+  /// exists: the data are made elsewhere, and bytes() is empty for every tensor. Errors: bad_file.
+  static Result<GgufFile> parse_head(std::span<const std::byte> head, std::uint64_t file_bytes,
+                                     std::string name);
+
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::uint32_t version() const noexcept { return version_; }
   [[nodiscard]] std::uint64_t alignment() const noexcept { return alignment_; }
   /// Where tensor data begins; everything before it is metadata, directory and padding.
   [[nodiscard]] std::uint64_t data_offset() const noexcept { return data_offset_; }
-  [[nodiscard]] std::uint64_t file_bytes() const noexcept { return bytes_.size(); }
+  [[nodiscard]] std::uint64_t file_bytes() const noexcept { return file_bytes_; }
 
   /// Entries in file order.
   [[nodiscard]] std::span<const GgufEntry> metadata() const noexcept { return entries_; }
@@ -66,7 +71,8 @@ class GgufFile {
   [[nodiscard]] std::span<const TensorInfo> tensors() const noexcept { return tensors_; }
   /// Null when there is no such tensor.
   [[nodiscard]] const TensorInfo* find_tensor(std::string_view name) const noexcept;
-  /// The stored bytes of a tensor of this file; empty when its type is unknown.
+  /// The stored bytes of a tensor of this file; empty when its type is unknown or only the head
+  /// exists.
   [[nodiscard]] std::span<const std::byte> bytes(const TensorInfo& tensor) const noexcept;
 
   /// SHA-256 over everything before the tensor data: equal for files with equal metadata and
@@ -86,6 +92,7 @@ class GgufFile {
   std::optional<MappedFile> mapping_;
   std::string name_;
   std::span<const std::byte> bytes_;
+  std::uint64_t file_bytes_ = 0;  // beyond bytes_ where only the head exists
   std::uint32_t version_ = 0;
   std::uint64_t alignment_ = 32;
   std::uint64_t data_offset_ = 0;

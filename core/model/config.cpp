@@ -88,6 +88,10 @@ Result<void> read_attention(const GgufFile& file, ModelConfig& out) {
 Result<void> read_experts(const GgufFile& file, ModelConfig& out) {
   DS4_TRY(out.experts, file.u32(keys::kExperts));
   DS4_TRY(out.experts_used, file.u32(keys::kExpertsUsed));
+  if (file.find(keys::kStoredExperts) != nullptr) {
+    DS4_TRY(out.stored_experts, file.u32(keys::kStoredExperts));
+    DS4_CHECK(check_count(file.name(), keys::kStoredExperts, out.stored_experts));
+  }
   DS4_TRY(out.expert_width, file.u32(keys::kExpertWidth));
   DS4_TRY(out.hash_layers, file.u32(keys::kHashLayers));
   DS4_TRY(const auto shared, file.u32(keys::kSharedExperts));
@@ -249,6 +253,7 @@ Result<void> ModelConfig::validate(std::string_view file) const {
       {keys::kIndexDim, index_dim, kMaxCount},
       {keys::kIndexTopK, index_top_k, kMaxCount},
       {keys::kExperts, experts, kMaxCount},
+      {keys::kStoredExperts, stored(), experts},
       {keys::kExpertsUsed, experts_used, experts},
       {keys::kExpertWidth, expert_width, kMaxCount},
       {keys::kStreams, streams, kMaxStreams},

@@ -49,6 +49,7 @@ struct ModelConfig {
   std::vector<std::uint32_t> ratios;  ///< per main layer: 0, 4 or 128
 
   std::uint32_t experts = 0;               ///< routed experts [E]
+  std::uint32_t stored_experts = 0;        ///< physical experts of a layer, 0: all; see stored()
   std::uint32_t experts_used = 0;          ///< per token [K]
   std::uint32_t expert_width = 0;          ///< inner width, routed and shared [F]
   std::uint32_t hash_layers = 0;           ///< layers 0..hash_layers-1 route by token id [Lh]
@@ -77,6 +78,11 @@ struct ModelConfig {
 
   /// Rows of a hyper-connection matrix: (2 + C) * C.
   [[nodiscard]] std::uint32_t hc_mix() const noexcept { return (2 + streams) * streams; }
+  /// Experts that a layer has weights of. Fewer than `experts` only in models made for
+  /// measurements: expert id e then runs the weights of e mod stored().
+  [[nodiscard]] std::uint32_t stored() const noexcept {
+    return stored_experts == 0 ? experts : stored_experts;
+  }
   [[nodiscard]] std::uint32_t heads_per_group() const noexcept { return heads / output_groups; }
   [[nodiscard]] std::uint32_t ratio(std::uint32_t layer) const noexcept { return ratios[layer]; }
   [[nodiscard]] LayerKind kind(std::uint32_t layer) const noexcept;

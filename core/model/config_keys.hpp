@@ -8,6 +8,9 @@ namespace ds4::keys {
 inline constexpr std::string_view kArchitectureName = "deepseek4";
 
 inline constexpr std::string_view kArchitecture = "general.architecture";
+/// Ours: the seed of a model of random weights; it makes the fingerprints of two seeds differ.
+inline constexpr std::string_view kSyntheticSeed = "ds4.synthetic.seed";
+inline constexpr std::string_view kDescription = "general.description";
 inline constexpr std::string_view kName = "general.name";
 inline constexpr std::string_view kLayers = "deepseek4.block_count";
 inline constexpr std::string_view kMtpLayers = "deepseek4.nextn_predict_layers";
@@ -29,6 +32,8 @@ inline constexpr std::string_view kIndexTopK = "deepseek4.attention.indexer.top_
 inline constexpr std::string_view kRatios = "deepseek4.attention.compress_ratios";
 inline constexpr std::string_view kRmsEpsilon = "deepseek4.attention.layer_norm_rms_epsilon";
 inline constexpr std::string_view kExperts = "deepseek4.expert_count";
+/// Ours: how many experts a layer stores, where fewer than it routes to stand for all of them.
+inline constexpr std::string_view kStoredExperts = "ds4.stored_expert_count";
 inline constexpr std::string_view kExpertsUsed = "deepseek4.expert_used_count";
 inline constexpr std::string_view kSharedExperts = "deepseek4.expert_shared_count";
 inline constexpr std::string_view kExpertWidth = "deepseek4.expert_feed_forward_length";

@@ -56,8 +56,35 @@ std::size_t least_layer_tensors() {
 }  // namespace
 
 Result<ModelFile> ModelFile::open(const std::filesystem::path& path) {
+  if (is_synthetic_name(path.string())) return make_synthetic(path.string());
   DS4_TRY(GgufFile gguf, GgufFile::open(path));
   return from(std::move(gguf));
+}
+
+Result<ModelFile> ModelFile::make_synthetic(std::string_view name) {
+  DS4_TRY(const SyntheticSpec spec, SyntheticSpec::parse(name));
+  auto made = SyntheticSource::make(spec);
+  if (!made) return made.error().in("model '", name, "'");
+  auto source = std::make_shared<const SyntheticSource>(*std::move(made));
+  DS4_TRY(GgufFile head,
+          GgufFile::parse_head(source->head(), source->file_bytes(), std::string(name)));
+  DS4_TRY(ModelConfig config, ModelConfig::read(head));
+  ModelFile model(std::move(head), std::move(config));
+  model.synthetic_ = std::move(source);
+  DS4_CHECK(model.bind());
+  return model;
+}
+
+Result<void> ModelFile::read_rows(const TensorInfo& tensor, std::uint64_t first,
+                                  std::uint64_t count, std::span<std::byte> out,
+                                  ThreadTeam& team) const {
+  if (synthetic_) return synthetic_->read_rows(tensor, first, count, out, team);
+  if (!gguf_.unchanged()) {
+    return fail(Errc::io, gguf_.name(), ": the file changed its size while it was read");
+  }
+  const std::uint64_t stride = tensor.row_bytes();
+  std::memcpy(out.data(), bytes(tensor).data() + first * stride, count * stride);
+  return {};
 }
 
 Result<ModelFile> ModelFile::from(GgufFile file) {
@@ -105,6 +132,7 @@ Result<void> ModelFile::bind() {
 }
 
 Result<void> ModelFile::check_table(const TensorInfo& tensor) const {
+  if (!is_mapped()) return {};  // made of existing experts
   const std::span<const std::byte> raw = gguf_.bytes(tensor);
   for (std::size_t i = 0; i < raw.size(); i += sizeof(std::int32_t)) {
     std::int32_t id = 0;

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "format/quants/quants.hpp"
-#include "model/counter_rng.hpp"
+#include "model/config_keys.hpp"
 #include "model/synthetic_parts.hpp"
+#include "model/synthetic_tensor.hpp"
 
 namespace ds4 {
 namespace synthetic {
 namespace {
-
-// Rows are made and encoded in pieces of about this many elements.
-constexpr std::uint64_t kPieceElements = 1U << 18;
 
 void append_mtp_block(const ModelConfig& config, std::uint32_t layer,
                       std::vector<TensorSpec>& out) {
@@ -27,45 +23,49 @@ void append_mtp_block(const ModelConfig& config, std::uint32_t layer,
   }
 }
 
-bool is_routed_expert(TensorRole role) {
-  const TensorGroup group = role_traits(role).group;
-  return group == TensorGroup::expert_gate_up || group == TensorGroup::expert_down;
-}
+// What the head of a file may lack of the length it is given: a text of that length is no burden.
+constexpr std::uint64_t kMostDescription = 65536;
 
-Result<void> write_table(GgufWriter& writer, const TensorSpec& tensor, const SyntheticSpec& spec) {
-  const CounterRng rng(spec.seed, tensor.name);
-  std::vector<std::int32_t> row(tensor.dims[0]);
-  std::vector<std::int32_t> all;
-  all.reserve(tensor.dims[0] * tensor.dims[1]);
-  for (std::uint64_t token = 0; token < tensor.dims[1]; ++token) {
-    rng.distinct_ids(row, token, spec.config.experts);
-    all.insert(all.end(), row.begin(), row.end());
+Result<GgufHeader> make_header(const SyntheticSpec& spec, const std::vector<TensorSpec>& tensors,
+                               const std::string& description) {
+  GgufHeader header;
+  DS4_CHECK(add_metadata(header, spec, description));
+  for (const TensorSpec& tensor : tensors) {
+    const Dtype dtype = spec.types.of(tensor.role);
+    const auto allowed = allowed_dtypes(tensor.role);
+    if (std::find(allowed.begin(), allowed.end(), dtype) == allowed.end()) {
+      return fail(Errc::invalid_argument, "tensor ", tensor.name, " cannot be stored as ",
+                  dtype_name(dtype));
+    }
+    DS4_CHECK(header.add_tensor(tensor.name, tensor.dims, dtype));
   }
-  return writer.write(std::as_bytes(std::span(all)));
-}
-
-Result<void> write_values(GgufWriter& writer, const TensorSpec& tensor, const SyntheticSpec& spec) {
-  const CounterRng rng(spec.seed, tensor.name);
-  const Dtype dtype = spec.types.of(tensor.role);
-  const std::uint64_t columns = tensor.dims[0];
-  const ValueRule rule = value_rule(tensor.role, columns);
-  std::uint64_t rows = 1;
-  for (std::size_t i = 1; i < tensor.dims.size(); ++i) rows *= tensor.dims[i];
-  DS4_TRY(const std::uint64_t stride, row_bytes(dtype, columns));
-  const std::uint64_t piece = std::max<std::uint64_t>(1, kPieceElements / columns);
-  std::vector<float> values(piece * columns);
-  std::vector<std::byte> encoded(piece * stride);
-  for (std::uint64_t row = 0; row < rows; row += piece) {
-    const std::uint64_t count = std::min(piece, rows - row);
-    const std::span<float> some = std::span(values).first(count * columns);
-    rng.fill(some, row * columns, rule.scale, rule.offset);
-    DS4_CHECK(quantize_row(dtype, some.data(), encoded.data(), some.size()));
-    DS4_CHECK(writer.write(std::span(encoded).first(count * stride)));
-  }
-  return {};
+  return header;
 }
 
 }  // namespace
+
+bool is_hole(TensorRole role, Holes holes) noexcept {
+  const TensorGroup group = role_traits(role).group;
+  const bool is_expert = group == TensorGroup::expert_gate_up || group == TensorGroup::expert_down;
+  return holes == Holes::all || (holes == Holes::experts && is_expert);
+}
+
+Result<GgufHeader> make_header(const SyntheticSpec& spec, const std::vector<TensorSpec>& tensors) {
+  DS4_CHECK(spec.config.validate("the shape"));
+  if (spec.config.mtp_layers != 0 && spec.config.naming == Naming::ds4) {
+    return fail(Errc::invalid_argument,
+                "ds4 naming keeps MTP blocks in a file of their own; use llama naming");
+  }
+  DS4_TRY(GgufHeader header, make_header(spec, tensors, {}));
+  const std::uint64_t bytes = header.encode().size() + header.data_bytes();
+  // A string entry is its key and its value with their lengths, and the type.
+  const std::uint64_t entry = 8 + keys::kDescription.size() + 4 + 8;
+  if (spec.file_bytes <= bytes + entry || spec.file_bytes - bytes > kMostDescription) return header;
+  std::string description =
+      "Random weights in the layout of the published file; the dots give it that file's length. ";
+  description.resize(spec.file_bytes - bytes - entry, '.');
+  return make_header(spec, tensors, description);
+}
 
 std::vector<TensorSpec> tensor_list(const ModelConfig& config) {
   std::vector<TensorSpec> out = main_tensors(config);
@@ -76,6 +76,12 @@ std::vector<TensorSpec> tensor_list(const ModelConfig& config) {
 }
 
 }  // namespace synthetic
+namespace {
+
+// Made at once and then written: enough for every thread to have some rows.
+constexpr std::uint64_t kPieceBytes = 16ULL << 20;
+
+}  // namespace
 
 ValueRule value_rule(TensorRole role, std::uint64_t columns) noexcept {
   switch (role) {
@@ -104,35 +110,50 @@ ValueRule value_rule(TensorRole role, std::uint64_t columns) noexcept {
   return {1.0 / std::sqrt(static_cast<double>(columns)), 0.0};
 }
 
-Result<void> write_synthetic_model(const std::filesystem::path& path, const SyntheticSpec& spec) {
-  DS4_CHECK(spec.config.validate("the shape"));
-  if (spec.config.mtp_layers != 0 && spec.config.naming == Naming::ds4) {
-    return fail(Errc::invalid_argument,
-                "ds4 naming keeps MTP blocks in a file of their own; use llama naming");
-  }
-  GgufHeader header;
-  DS4_CHECK(synthetic::add_metadata(header, spec));
+Result<SyntheticSize> synthetic_size(const SyntheticSpec& spec) {
   const std::vector<TensorSpec> tensors = synthetic::tensor_list(spec.config);
-  for (const TensorSpec& tensor : tensors) {
-    const Dtype dtype = spec.types.of(tensor.role);
-    const auto allowed = allowed_dtypes(tensor.role);
-    if (std::find(allowed.begin(), allowed.end(), dtype) == allowed.end()) {
-      return fail(Errc::invalid_argument, "tensor ", tensor.name, " cannot be stored as ",
-                  dtype_name(dtype));
-    }
-    DS4_CHECK(header.add_tensor(tensor.name, tensor.dims, dtype));
+  DS4_TRY(const GgufHeader header, synthetic::make_header(spec, tensors));
+  SyntheticSize size;
+  size.tensors = tensors.size();
+  size.disk_bytes = header.encode().size();
+  size.file_bytes = size.disk_bytes + header.data_bytes();
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!synthetic::is_hole(tensors[i].role, spec.holes))
+      size.disk_bytes += header.tensors()[i].bytes;
   }
+  return size;
+}
+
+Result<void> write_synthetic_model(const std::filesystem::path& path, const SyntheticSpec& spec,
+                                   ThreadTeam& team, const WriteProgress& progress) {
+  const std::vector<TensorSpec> tensors = synthetic::tensor_list(spec.config);
+  DS4_TRY(const SyntheticSize size, synthetic_size(spec));
+  DS4_TRY(GgufHeader header, synthetic::make_header(spec, tensors));
+  std::uint64_t done = header.encode().size();
   DS4_TRY(GgufWriter writer, GgufWriter::create(path, std::move(header)));
+  std::vector<std::byte> piece;
   for (const TensorSpec& tensor : tensors) {
-    if (spec.is_sparse && synthetic::is_routed_expert(tensor.role)) {
+    if (synthetic::is_hole(tensor.role, spec.holes)) {
       DS4_CHECK(writer.skip());
-    } else if (tensor.role == TensorRole::ffn_gate_tid2eid) {
-      DS4_CHECK(synthetic::write_table(writer, tensor, spec));
-    } else {
-      DS4_CHECK(synthetic::write_values(writer, tensor, spec));
+      continue;
+    }
+    DS4_TRY(const auto maker, synthetic::TensorMaker::make(spec, tensor));
+    const std::uint64_t most = std::max<std::uint64_t>(1, kPieceBytes / maker.row_bytes());
+    for (std::uint64_t row = 0; row < maker.rows(); row += most) {
+      const std::uint64_t count = std::min(most, maker.rows() - row);
+      piece.resize(count * maker.row_bytes());
+      DS4_CHECK(maker.fill(row, count, piece, team));
+      DS4_CHECK(writer.write(piece));
+      done += piece.size();
+      if (progress) progress(done, size.disk_bytes);
     }
   }
   return writer.finish();
+}
+
+Result<void> write_synthetic_model(const std::filesystem::path& path, const SyntheticSpec& spec) {
+  ThreadTeam alone(1);
+  return write_synthetic_model(path, spec, alone);
 }
 
 }  // namespace ds4

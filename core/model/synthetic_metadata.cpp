@@ -30,6 +30,7 @@ void add_counts(GgufHeader& header, const ModelConfig& config) {
       {keys::kSinkhorn, config.sinkhorn_iterations},
   };
   for (const auto& [key, value] : values) header.add_u32(key, value);
+  if (config.stored() != config.experts) header.add_u32(keys::kStoredExperts, config.stored());
 }
 
 void add_reals(GgufHeader& header, const ModelConfig& config) {
@@ -84,9 +85,12 @@ Result<void> add_tokenizer(GgufHeader& header, const ModelConfig& config) {
 
 }  // namespace
 
-Result<void> add_metadata(GgufHeader& header, const SyntheticSpec& spec) {
+Result<void> add_metadata(GgufHeader& header, const SyntheticSpec& spec,
+                          const std::string& description) {
   header.add_string(keys::kArchitecture, keys::kArchitectureName);
   header.add_string(keys::kName, spec.config.name);
+  if (!description.empty()) header.add_string(keys::kDescription, description);
+  header.add_u64(keys::kSyntheticSeed, spec.seed);
   header.add_u32(keys::kContext, static_cast<std::uint32_t>(spec.config.context_length));
   add_counts(header, spec.config);
   add_reals(header, spec.config);

@@ -25,7 +25,7 @@ ModelConfig common_config() {
   return c;
 }
 
-void set_ratios(ModelConfig& c, std::vector<std::uint32_t> ratios) {
+void set_pattern(ModelConfig& c, std::vector<std::uint32_t> ratios) {
   c.layers = static_cast<std::uint32_t>(ratios.size());
   c.ratios = std::move(ratios);
   c.swiglu_limit.assign(c.layers, 10.0F);
@@ -35,7 +35,7 @@ void set_ratios(ModelConfig& c, std::vector<std::uint32_t> ratios) {
 // About 0.3 million multiply-adds a token: hyper-connections, compressors and the output dominate.
 ModelConfig micro_config() {
   ModelConfig c = common_config();
-  set_ratios(c, {0, 4, 128, 4});
+  set_pattern(c, {0, 4, 128, 4});
   c.width = 64;
   c.vocab = 512;
   c.heads = 4;
@@ -58,7 +58,7 @@ ModelConfig micro_config() {
 // Every row that may be quantised is a multiple of 256 wide.
 ModelConfig tiny_config() {
   ModelConfig c = common_config();
-  set_ratios(c, {0, 0, 4, 128, 4});
+  set_pattern(c, {0, 0, 4, 128, 4});
   c.width = 256;
   c.vocab = 512;
   c.heads = 8;
@@ -82,7 +82,7 @@ ModelConfig flash_config() {
   ModelConfig c = common_config();
   std::vector<std::uint32_t> ratios(43);
   for (std::uint32_t i = 0; i < 43; ++i) ratios[i] = i < 2 ? 0 : (i % 2 == 0 ? 4 : 128);
-  set_ratios(c, std::move(ratios));
+  set_pattern(c, std::move(ratios));
   c.width = 4096;
   c.vocab = 129280;
   c.heads = 64;
@@ -106,7 +106,7 @@ ModelConfig pro_config() {
   ModelConfig c = flash_config();
   std::vector<std::uint32_t> ratios(61);
   for (std::uint32_t i = 0; i < 61; ++i) ratios[i] = i < 2 || i % 2 != 0 ? 128 : 4;
-  set_ratios(c, std::move(ratios));
+  set_pattern(c, std::move(ratios));
   c.width = 7168;
   c.heads = 128;
   c.q_rank = 1536;
@@ -117,6 +117,10 @@ ModelConfig pro_config() {
   c.route_scale = 2.5F;
   return c;
 }
+
+// The file of the q2 recipe that is published for Flash. Its tensors take 86,714,777,664 bytes; the
+// rest is a head of which only the required keys are known.
+constexpr std::uint64_t kFlashFileBytes = 86'718'242'912;
 
 constexpr std::string_view kTinyPrefix = "tiny-";
 constexpr std::string_view kTinyTypes[] = {"f32",  "f16",  "bf16", "q8_0", "q4_0",    "q2_k",
@@ -221,7 +225,7 @@ Result<SyntheticSpec> SyntheticSpec::make(std::string_view shape) {
     spec.config = tiny_config();
   } else if (shape == "tiny-window") {
     spec.config = tiny_config();
-    set_ratios(spec.config, {0, 0});
+    set_pattern(spec.config, {0, 0});
   } else if (shape.starts_with(kTinyPrefix) &&
              std::find(std::begin(kTinyTypes), std::end(kTinyTypes),
                        shape.substr(kTinyPrefix.size())) != std::end(kTinyTypes)) {
@@ -232,6 +236,8 @@ Result<SyntheticSpec> SyntheticSpec::make(std::string_view shape) {
     spec.config = shape == "flash" ? flash_config() : pro_config();
     spec.types.expert_gate_up = Dtype::iq2_xxs;
     spec.types.expert_down = Dtype::q2_k;
+    spec.fill = SyntheticFill::blocks;
+    if (shape == "flash") spec.file_bytes = kFlashFileBytes;
   } else {
     std::string known;
     for (const std::string& name : synthetic_shapes()) {
@@ -251,8 +257,12 @@ void SyntheticSpec::set_layers(std::uint32_t count) {
     const std::size_t n = config.ratios.size();
     ratios.push_back(n < 2 ? config.ratios[0] : ratios[ratios.size() - 2]);
   }
-  set_ratios(config, std::move(ratios));
-  config.hash_layers = std::min(config.hash_layers, count);
+  set_ratios(std::move(ratios));
+}
+
+void SyntheticSpec::set_ratios(std::vector<std::uint32_t> ratios) {
+  set_pattern(config, std::move(ratios));
+  config.hash_layers = std::min(config.hash_layers, config.layers);
 }
 
 }  // namespace ds4

@@ -29,6 +29,11 @@ constexpr std::array<std::string_view, 12> kLast = {"<\uFF5CUser\uFF5C>",
                                                     "<\uFF5Ctitle\uFF5C>",
                                                     "<\uFF5Cread_url\uFF5C>"};
 
+// Where the released models have the tokens of kLast; the ids of the last seven are not known and
+// follow the others.
+constexpr std::array<std::size_t, kLast.size()> kReleasedIds = {
+    128803, 128804, 128821, 128822, 128825, 128826, 128827, 128828, 128829, 128830, 128831, 128832};
+
 // What the merges are learned from: letters and single spaces, so that no merge crosses a piece of
 // the pre-tokenizer.
 constexpr std::string_view kText =
@@ -130,10 +135,20 @@ Result<Vocabulary> make_vocabulary(std::uint32_t size) {
     out.merges.push_back(left + " " + right);
     if (known.insert(left + right).second) add(left + right, kNormal);
   }
-  while (out.tokens.size() < size - kLast.size()) {
-    add("<filler_" + std::to_string(out.tokens.size()) + ">", kNormal);
+  const bool is_released = size > kReleasedIds.back();
+  std::size_t special = 0;
+  while (out.tokens.size() < size) {
+    const std::size_t id = out.tokens.size();
+    const bool is_special =
+        special < kLast.size() && id >= (is_released ? kReleasedIds[special] : size - kLast.size());
+    if (is_special) {
+      add(kLast[special++], kUserDefined);
+    } else {
+      // Behind the last special token the shorter word, which keeps the head of the Flash shape
+      // below that of the published file.
+      add((special < kLast.size() ? "<filler_" : "<free_") + std::to_string(id) + ">", kNormal);
+    }
   }
-  for (const std::string_view token : kLast) add(token, kUserDefined);
   return out;
 }
 

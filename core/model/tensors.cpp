@@ -235,9 +235,9 @@ std::vector<std::uint64_t> role_dims(const ModelConfig& config, TensorRole role,
       return {config.experts};
     case ffn_gate_exps:
     case ffn_up_exps:
-      return {width, config.expert_width, config.experts};
+      return {width, config.expert_width, config.stored()};
     case ffn_down_exps:
-      return {config.expert_width, width, config.experts};
+      return {config.expert_width, width, config.stored()};
     case ffn_gate_shexp:
     case ffn_up_shexp:
       return {width, config.expert_width};

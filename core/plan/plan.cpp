@@ -49,6 +49,12 @@ class ForwardPass {
     kv_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.head_dim});
     experts_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.experts_used});
     route_weights_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.experts_used});
+    if (folds_experts()) {
+      folded_ = builder_.tensor(DS4_DTYPE_I32, {rows_, c.experts_used});
+      const std::uint32_t pages = (c.experts + c.stored() - 1) / c.stored();
+      fold_slots_ = builder_.tensor(DS4_DTYPE_I32, {rows_, 1});
+      fold_table_ = builder_.tensor(DS4_DTYPE_I32, {rows_, pages});
+    }
     if (!classes_.empty()) {
       pairs_ = builder_.tensor(DS4_DTYPE_F32, {rows_, 4 * c.head_dim});
       index_pairs_ = builder_.tensor(DS4_DTYPE_F32, {rows_, 4 * c.index_dim});
@@ -73,6 +79,7 @@ class ForwardPass {
     embed.tokens = tokens_;
     embed.x = x_[0];
     DS4_CHECK(builder_.add(embed, 0));
+    DS4_CHECK(clear_fold());
 
     for (std::uint32_t layer = 0; layer < config_.layers; ++layer) {
       layer_ = layer;
@@ -403,13 +410,14 @@ class ForwardPass {
     DS4_CHECK(hc_pre(TensorRole::hc_ffn_fn, TensorRole::hc_ffn_scale, TensorRole::hc_ffn_base,
                      TensorRole::ffn_norm, x_[1]));
     DS4_CHECK(route());
+    DS4_CHECK(fold_experts());
 
     auto routed = make<ds4_op_moe_routed>(DS4_OP_MOE_ROUTED, all_);
     routed.gate = weight(TensorRole::ffn_gate_exps);
     routed.up = weight(TensorRole::ffn_up_exps);
     routed.down = weight(TensorRole::ffn_down_exps);
     routed.v = u_;
-    routed.ids = expert_ids();
+    routed.ids = folds_experts() ? folded_ : expert_ids();
     routed.weights = route_weights_;
     routed.y = out_;
     routed.inner = config_.expert_width;
@@ -450,6 +458,33 @@ class ForwardPass {
       op.bias = weight(TensorRole::exp_probs_bias);
     }
     return add(op);
+  }
+
+  [[nodiscard]] bool folds_experts() const { return config_.stored() != config_.experts; }
+
+  /// Page rows of a list of zeros: every page of experts is the first.
+  Result<void> clear_fold() {
+    if (!folds_experts()) return {};
+    for (const ds4_view& zeros : {fold_slots_, fold_table_}) {
+      auto fill = make<ds4_op_fill>(DS4_OP_FILL, all_);
+      fill.y = zeros;
+      DS4_CHECK(builder_.add(fill, 0));
+    }
+    return {};
+  }
+
+  /// Where fewer experts are stored than there are, id e runs the weights of e mod stored(). With
+  /// `stored` rows a page and a table of zeros, page_rows is that remainder; no backend needs to
+  /// know (docs/decisions/0005). Recorded and forced choices stay ids of the router.
+  Result<void> fold_experts() {
+    if (!folds_experts()) return {};
+    auto fold = make<ds4_op_page_rows>(DS4_OP_PAGE_ROWS, all_);
+    fold.ids = expert_ids();
+    fold.slot = reshape(fold_slots_, {rows_});
+    fold.table = fold_table_;
+    fold.physical = folded_;
+    fold.page_rows = config_.stored();
+    return add(fold);
   }
 
   /// The experts are given; only their weights follow from the scores.
@@ -526,6 +561,7 @@ class ForwardPass {
   ds4_view tokens_{}, u_{}, out_{}, post_{}, comb_{}, qr_{}, q_{}, o_{}, kv_{};
   ds4_view pairs_{}, index_pairs_{}, scores_{}, selected_{}, physical_{};
   ds4_view experts_{}, route_weights_{}, forced_scores_{};
+  ds4_view folded_{}, fold_slots_{}, fold_table_{};
 };
 
 }  // namespace

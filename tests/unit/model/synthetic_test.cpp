@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(widths_that_do_not_divide_into_blocks_are_refused) {
 
 BOOST_AUTO_TEST_CASE(sparse_models_have_zero_experts_and_real_other_weights) {
   ds4::SyntheticSpec spec = shape("micro");
-  spec.is_sparse = true;
+  spec.holes = ds4::Holes::experts;
   const auto model = ds4::ModelFile::open(write(spec));
   BOOST_TEST_REQUIRE(model.ok());
   const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
