@@ -104,9 +104,9 @@ Result<ModelFile> open_model(const std::string& path) {
   return model;
 }
 
-Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log) {
+Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log, ChatTokens chat) {
   DS4_TRY(const VocabularySource source, vocabulary_source(file));
-  auto tokenizer = Tokenizer::make(source, ChatTokens::optional, log);
+  auto tokenizer = Tokenizer::make(source, chat, log);
   if (!tokenizer) return tokenizer.error().in(file.name());
   return tokenizer;
 }

@@ -49,8 +49,10 @@ class Runtime {
 /// that is not there.
 Result<ModelFile> open_model(const std::string& path);
 
-/// The tokenizer of a model file; copies what it needs.
-Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log);
+/// The tokenizer of a model file; copies what it needs. `chat` says whether a vocabulary without
+/// the markers of a chat is refused.
+Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log,
+                                 ChatTokens chat = ChatTokens::optional);
 
 /// Options of an engine that serves one session, as `options` asks for it.
 [[nodiscard]] EngineOptions engine_options(const RuntimeOptions& options, const LogSink& log);

@@ -63,12 +63,24 @@ ExitCode print_report(const cli::Console& console, const RunOptions& options,
   return opened == cli::kSuccess ? printed : opened;
 }
 
+// Whether the file holds a model that this mode can talk to: before its weights are read.
+Result<void> check_model(const RunOptions& options, const std::string& path) {
+  DS4_TRY(const ModelFile model, cli::open_model(path));
+  const bool chats = options.mode == Mode::generate && !options.is_raw;
+  const auto tokenizer =
+      cli::open_tokenizer(model.gguf(), {}, chats ? ChatTokens::required : ChatTokens::optional);
+  if (!tokenizer) return tokenizer.error();
+  return {};
+}
+
 ExitCode run_model(const cli::Console& console, const RunOptions& options,
                    const cli::Environment& environment, const cli::Runtime& runtime,
                    const std::string* maybe_prompt) {
   // The file is looked at before a device is woken up: a wrong name is the commonest mistake.
   const std::string path = cli::model_path(options.runtime, environment);
-  if (auto model = cli::open_model(path); !model) return report_error(console, model.error());
+  if (const auto usable = check_model(options, path); !usable) {
+    return report_error(console, usable.error());
+  }
   std::shared_ptr<plugins::Device> device;
   if (const ExitCode opened = runtime.open_device(options.runtime.backend, device);
       opened != cli::kSuccess) {

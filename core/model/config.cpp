@@ -209,6 +209,15 @@ Naming find_naming(const GgufFile& file) {
 }  // namespace
 
 Result<ModelConfig> ModelConfig::read(const GgufFile& file) {
+  auto config = read_all(file);
+  // That a key is not there breaks this file; to a caller, not_found would be the file.
+  if (!config && config.error().code == Errc::not_found) {
+    return Error{Errc::bad_file, config.error().what};
+  }
+  return config;
+}
+
+Result<ModelConfig> ModelConfig::read_all(const GgufFile& file) {
   ModelConfig out;
   DS4_TRY(const auto architecture, file.string(keys::kArchitecture));
   if (architecture != keys::kArchitectureName) {

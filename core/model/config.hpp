@@ -89,6 +89,9 @@ struct ModelConfig {
   [[nodiscard]] bool is_hash_routed(std::uint32_t layer) const noexcept {
     return layer < hash_layers;
   }
+
+ private:
+  static Result<ModelConfig> read_all(const GgufFile& file);
 };
 
 /// Width multiplier of a compressor: 2 where windows overlap (ratio 4), else 1.
