@@ -125,9 +125,10 @@ EngineOptions engine_options(const RuntimeOptions& options, const LogSink& log) 
 
 Result<std::string> context_line(const ModelConfig& config, const EngineOptions& options,
                                  const std::string& backend) {
-  const KvLimits limits{options.sessions, options.context, options.pages_percent};
+  const KvLimits limits{options.sessions, options.context, options.pages_percent,
+                        options.restore_points};
   DS4_TRY(const KvLayout layout, KvLayout::make(config, options.roundings, limits));
-  std::uint64_t bytes = layout.ring_bytes();
+  std::uint64_t bytes = layout.ring_bytes() + layout.restore_bytes();
   std::string rows = "per layer " + std::to_string(layout.ring_capacity) + " window rows";
   for (std::size_t i = 0; i < layout.classes.size(); ++i) {
     bytes += layout.pool_bytes(i);

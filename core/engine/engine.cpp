@@ -35,55 +35,96 @@ const Plan& Engine::plan() const noexcept {
 }
 
 Result<SessionId> Engine::create_session() {
-  auto& sessions = state_->sessions;
-  const auto free = std::find_if(sessions.begin(), sessions.end(),
-                                 [](const auto& session) { return !session.has_value(); });
-  if (free == sessions.end()) {
-    return fail(Errc::out_of_memory, "all ", sessions.size(),
-                " sessions are in use; close one or open the engine with more");
-  }
-  const auto slot = static_cast<std::uint32_t>(free - sessions.begin());
-  free->emplace();
-  (*free)->slot = slot;
-  (*free)->tokens.reserve(state_->options.context);
-  for (std::size_t c = 0; c < state_->kv.classes.size(); ++c) {
-    (*free)->pages[c].reserve(state_->kv.classes[c].session_pages);
-  }
-  return slot;
+  DS4_TRY(const SessionState* const session, state_->store.open_session());
+  return session->slot;
 }
 
 void Engine::close_session(SessionId session) {
-  DS4_ASSERT(session < state_->sessions.size() && state_->sessions[session]);
-  state_->shorten(*state_->sessions[session], 0);
-  state_->sessions[session].reset();
+  SessionState* const open = state_->store.find(session);
+  DS4_ASSERT(open != nullptr);
+  state_->store.close(*open);
 }
 
 std::span<const std::int32_t> Engine::tokens(SessionId session) const {
-  DS4_ASSERT(session < state_->sessions.size() && state_->sessions[session]);
-  return state_->sessions[session]->tokens;
+  const SessionState* const open = state_->store.find(session);
+  DS4_ASSERT(open != nullptr);
+  return open->tokens;
 }
 
 std::uint32_t Engine::position(SessionId session) const {
-  DS4_ASSERT(session < state_->sessions.size() && state_->sessions[session]);
-  return state_->sessions[session]->position;
+  const SessionState* const open = state_->store.find(session);
+  DS4_ASSERT(open != nullptr);
+  return open->position;
 }
 
 Result<StepOutput> Engine::step(const StepRequest& request) {
   return state_->step(request);
 }
 
-Result<std::uint32_t> Engine::rewind(SessionId id, std::uint32_t position) {
-  if (id >= state_->sessions.size() || !state_->sessions[id]) {
-    return fail(Errc::invalid_argument, "session ", id, " is not open");
+Result<PageDemand> Engine::page_demand(std::span<const RowsWanted> wanted) const {
+  std::vector<SessionGrowth> growths;
+  for (const RowsWanted& rows : wanted) {
+    DS4_TRY(SessionState* const session, state_->open_session(rows.session));
+    if (rows.rows > state_->options.context - session->position) {
+      return fail(Errc::invalid_argument, "session ", rows.session, " is at ", session->position,
+                  " of ", state_->options.context, " tokens: no room for ", rows.rows, " more");
+    }
+    const bool is_twice = std::any_of(growths.begin(), growths.end(),
+                                      [&](const auto& other) { return other.session == session; });
+    if (is_twice) {
+      return fail(Errc::invalid_argument, "session ", rows.session, " is named twice");
+    }
+    growths.push_back({session, rows.rows});
   }
-  SessionState& session = *state_->sessions[id];
-  if (position > session.position) {
-    return fail(Errc::invalid_argument, "cannot rewind session ", id, " from ", session.position,
+  return state_->store.demand(growths);
+}
+
+Result<SessionId> Engine::fork(SessionId session) {
+  DS4_TRY(const SessionState* const open, state_->open_session(session));
+  return state_->fork(*open);
+}
+
+Result<bool> Engine::keep_restore_point(SessionId session, std::uint32_t position) {
+  DS4_TRY(SessionState* const open, state_->open_session(session));
+  if (position > open->position) {
+    return fail(Errc::invalid_argument, "session ", session, " is at ", open->position,
+                ": there is no state at ", position, " to keep");
+  }
+  if (position < open->floor()) return false;
+  return state_->keep_point(*open, position, true);
+}
+
+std::vector<std::uint32_t> Engine::restore_points(SessionId session) const {
+  const SessionState* const open = state_->store.find(session);
+  DS4_ASSERT(open != nullptr);
+  std::vector<std::uint32_t> positions;
+  for (const std::uint32_t index : open->points) {
+    positions.push_back(state_->store.point(index).position);
+  }
+  return positions;
+}
+
+Result<std::uint32_t> Engine::rewind(SessionId session, std::uint32_t position) {
+  DS4_TRY(SessionState* const open, state_->open_session(session));
+  if (position > open->position) {
+    return fail(Errc::invalid_argument, "cannot rewind session ", session, " from ", open->position,
                 " forward to ", position);
   }
-  // Below the floor the rings no longer hold what these tokens need.
-  state_->shorten(session, position >= session.floor() ? position : 0);
-  return session.position;
+  // Where it is a session needs nothing, even if a failed step has raised its floor past that.
+  if (position < open->position) state_->go_back(*open, position);
+  return open->position;
+}
+
+Result<void> Engine::snapshot(SessionId session, const SnapshotSink& sink,
+                              SnapshotContent content) {
+  DS4_TRY(const SessionState* const open, state_->open_session(session));
+  return state_->save(*open, sink, content == SnapshotContent::with_restore_points);
+}
+
+Result<void> Engine::restore(SessionId session, std::span<const std::byte> bytes,
+                             std::string_view name) {
+  DS4_TRY(SessionState* const open, state_->open_session(session));
+  return state_->restore(*open, bytes, name);
 }
 
 }  // namespace ds4

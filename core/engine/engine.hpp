@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "kv/kv_store.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
 #include "wrap/device.hpp"
@@ -32,6 +33,7 @@ struct EngineOptions {
   std::uint32_t prefill_rows = 512;   ///< most prefill rows of a step
   std::uint32_t logits_rows = 32;     ///< most rows of a step whose logits are returned
   std::uint32_t pages_percent = 100;  ///< pages of the pool, as a share of what full sessions need
+  std::uint32_t restore_points = 8;   ///< states to go back to, of all sessions together
   Roundings roundings;
   Selections selections = Selections::internal;
   LogSink log;
@@ -75,11 +77,26 @@ struct StepOutput {
   }
 };
 
+/// Rows that a caller thinks of adding to a session.
+struct RowsWanted {
+  SessionId session = 0;
+  std::uint32_t rows = 0;
+};
+
+/// Takes the bytes of a snapshot in order; an error ends the writing and is handed on.
+using SnapshotSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+enum class SnapshotContent {
+  state,               ///< the session where it is: the bytes depend on its tokens alone
+  with_restore_points  ///< also the places it can go back to
+};
+
 /// Where the memory of an engine went, in bytes on the device.
 struct MemoryReport {
   std::uint64_t weights = 0;           ///< copied to the device
   std::uint64_t weights_in_place = 0;  ///< used where the file is mapped
   std::uint64_t rings = 0;
+  std::uint64_t restore_points = 0;  ///< their rings
   std::uint64_t pages = 0;
   std::uint64_t activations = 0;
   std::uint64_t workspace = 0;
@@ -120,17 +137,48 @@ class Engine {
   /// rows.
   ///
   /// Errors: invalid_argument (malformed request: nothing has changed), out_of_memory (no page
-  /// left: nothing has changed), device failures (each session named is back at a restore point:
-  /// where it was, if its rings still hold that, else empty).
+  /// left, with who holds them: nothing has changed), device failures (each session named is where
+  /// it was, if its rings still hold that, else at a restore point, else empty).
   Result<StepOutput> step(const StepRequest& request);
+
+  /// Pages that such rows would need in one step, and what is there; for a scheduler, which asks
+  /// before it admits a request. Errors: invalid_argument (not open, named twice, no room in the
+  /// context).
+  [[nodiscard]] Result<PageDemand> page_demand(std::span<const RowsWanted> wanted) const;
+
+  /// A session equal to this one, which goes its own way from here: rings are copied, pages are
+  /// shared until one of the two writes them. Errors: out_of_memory when all slots are in use;
+  /// device failures (there is no new session then).
+  Result<SessionId> fork(SessionId session);
+
+  /// Keeps the state at `position` to go back to later: the session's, or that of a position at or
+  /// above the floor of rewind(). It goes after the points that sessions get by themselves: each
+  /// kRestoreSpacing tokens, one token before the end of a prefill segment or at the beginning of
+  /// decode rows. False when the engine keeps none, or the rings no longer hold that position.
+  /// Errors: invalid_argument (not open, ahead of the session); device failures.
+  Result<bool> keep_restore_point(SessionId session, std::uint32_t position);
+  /// Positions of the session's restore points, ascending.
+  [[nodiscard]] std::vector<std::uint32_t> restore_points(SessionId session) const;
 
   /// Goes back to `position` (at most the session's), or as near below it as there is a state to go
   /// back to, and returns the position reached. At or above the floor (16 tokens below the highest
-  /// position) that is `position` itself; below it, the greatest restore point: position 0. The
-  /// caller evaluates the tokens between the two again; sync() does, in chunks. From there on the
-  /// session equals one that never went further.
+  /// position, or where a restored state begins) that is `position` itself; below it, the greatest
+  /// restore point that is not past it, 0 always being one. The caller evaluates the tokens between
+  /// the two again; sync() does, in chunks. From there on the session equals one that never went
+  /// further.
   /// Errors: invalid_argument (not open, or forward); nothing has changed then.
   Result<std::uint32_t> rewind(SessionId session, std::uint32_t position);
+
+  /// Gives the session to `sink` as a file (docs/sessions.md), some MiB at a time. Errors:
+  /// invalid_argument (nothing is evaluated, or a failed step left the session between two states
+  /// until its next token), those of the sink, device failures.
+  Result<void> snapshot(SessionId session, const SnapshotSink& sink,
+                        SnapshotContent content = SnapshotContent::state);
+  /// Makes the session what a snapshot of the same model holds, whatever it was before. `name`
+  /// stands in errors. Errors: bad_file (one line: what and where), unsupported (another version,
+  /// model or row format), out_of_memory (more tokens than the context, no pages): nothing has
+  /// changed then. Device failures leave the session empty.
+  Result<void> restore(SessionId session, std::span<const std::byte> bytes, std::string_view name);
 
  private:
   struct State;

@@ -27,7 +27,6 @@ Result<void> Engine::State::open() {
                        }));
   memory.weights = weights.device_bytes;
   memory.weights_in_place = weights.in_place_bytes;
-  sessions.resize(options.sessions);
   segments.reserve(options.decode_rows + options.prefill_rows, options.sessions + 1);
   DS4_CHECK(allocate_kv());
   DS4_CHECK(allocate_results());
@@ -45,6 +44,7 @@ Result<void> Engine::State::check_options() const {
   DS4_CHECK(in_range("sessions", options.sessions, 1, 4096));
   DS4_CHECK(in_range("decode rows", options.decode_rows, 1, 4096));
   DS4_CHECK(in_range("prefill rows", options.prefill_rows, 1, 65536));
+  DS4_CHECK(in_range("restore points", options.restore_points, 0, 1024));
   DS4_CHECK(
       in_range("logits rows", options.logits_rows, 1, options.decode_rows + options.prefill_rows));
   return in_range("pages percent", options.pages_percent, 1, 100);
@@ -73,22 +73,23 @@ Result<plugins::Buffer> Engine::State::create(std::uint64_t bytes, std::uint32_t
 Result<void> Engine::State::allocate_kv() {
   const ModelConfig& config = model.config();
   DS4_TRY(kv, KvLayout::make(config, options.roundings,
-                             {options.sessions, options.context, options.pages_percent}));
+                             {options.sessions, options.context, options.pages_percent,
+                              options.restore_points}));
+  store = KvStore(kv, options.decode_rows + options.prefill_rows);
   geometry.slots = options.sessions;
   geometry.window = config.window;
   geometry.ring_capacity = kv.ring_capacity;
   DS4_TRY(rings, create(kv.ring_bytes(), DS4_USAGE_KV, "rings", memory.rings));
+  DS4_TRY(restore_rings,
+          create(kv.restore_bytes(), DS4_USAGE_KV, "restore points", memory.restore_points));
   for (std::size_t c = 0; c < kv.classes.size(); ++c) {
     geometry.classes.push_back(kv.classes[c].ratio);
-    pools.emplace_back(kv.classes[c].pages);
     DS4_TRY(plugins::Buffer pool, create(kv.pool_bytes(c), DS4_USAGE_KV, "KV pages", memory.pages));
     pool_buffers.push_back(std::move(pool));
-    const std::uint64_t entries =
-        std::uint64_t{std::max(kv.classes[c].session_pages, 1U)} * options.sessions;
-    page_tables.emplace_back(entries, 0);
+    const auto entries = std::as_bytes(store.page_table(c));
     DS4_TRY(plugins::Buffer table,
-            create(entries * sizeof(std::int32_t), DS4_USAGE_STEP, "page table", memory.step));
-    DS4_CHECK(stream->write(table, 0, std::as_bytes(std::span(page_tables.back()))));
+            create(entries.size(), DS4_USAGE_STEP, "page table", memory.step));
+    DS4_CHECK(stream->write(table, 0, entries));
     table_buffers.push_back(std::move(table));
   }
   return stream->sync();

@@ -6,8 +6,8 @@
 #include "engine/engine.hpp"
 #include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
-#include "kv/page_pool.hpp"
-#include "kv/session_state.hpp"
+#include "kv/kv_store.hpp"
+#include "kv/snapshot.hpp"
 #include "kv/step_writer.hpp"
 #include "wrap/objects.hpp"
 
@@ -27,6 +27,7 @@ struct StepSegments {
   std::vector<SessionState*> sessions;  ///< of decode in order, then of prefill
   std::vector<std::int32_t> tokens;
   std::vector<std::uint8_t> wants_logits;
+  std::vector<SessionGrowth> growths;  ///< the same sessions with their row counts
   std::uint32_t logits_rows = 0;
 
   void reserve(std::size_t rows, std::size_t slots);
@@ -50,7 +51,22 @@ struct Engine::State {
 
   // engine_step.cpp
   Result<StepOutput> step(const StepRequest& request);
-  void shorten(SessionState& session, std::uint32_t position);
+
+  // engine_sessions.cpp
+  [[nodiscard]] Result<SessionState*> open_session(SessionId session);
+  Result<SessionId> fork(const SessionState& session);
+  /// Goes back: by shortening where the rings allow it, else to a restore point, else to nothing.
+  void go_back(SessionState& session, std::uint32_t position);
+  /// Copies the session's rings for a restore point; device to device, waits for nothing.
+  Result<bool> keep_point(SessionState& session, std::uint32_t position, bool is_kept);
+  /// Waits for queued copies, whose host memory is about to change; what they report is known
+  /// already.
+  void drain();
+
+  // engine_snapshot.cpp
+  Result<void> save(const SessionState& session, const SnapshotSink& sink, bool with_points);
+  Result<void> restore(SessionState& session, std::span<const std::byte> bytes,
+                       std::string_view name);
 
   ModelFile model;
   std::shared_ptr<plugins::Device> device;
@@ -62,16 +78,15 @@ struct Engine::State {
   ModelWeights weights;
   KvLayout kv;
   StepGeometry geometry;
-  std::vector<PagePool> pools;                         // by ratio class
-  std::vector<std::vector<std::int32_t>> page_tables;  // host copies, [slots * session pages]
+  KvStore store;
 
-  std::optional<plugins::Buffer> rings, step_block, arena, workspace, sampled, logits, choices;
+  std::optional<plugins::Buffer> rings, restore_rings, step_block, arena, workspace, sampled,
+      logits, choices;
   std::vector<plugins::Buffer> pool_buffers, table_buffers;
 
   ds4_view workspace_view{};
   std::vector<PlannedClass> classes;  // by rising size
   std::vector<LayerSelections> selections;
-  std::vector<std::optional<SessionState>> sessions;  // by slot; a session's id is its slot
 
   // Host results, sized at open.
   std::vector<float> host_logits;
@@ -102,10 +117,23 @@ struct Engine::State {
   Result<void> run(PlannedClass& planned, const StepRequest& request);
   Result<void> check_forced(const StepRequest& request) const;
   Result<void> write_forced(const StepRequest& request);
-  void drain();
   Result<void> read_choices(std::uint32_t rows);
   void give_up();
   void advance();
+  void keep_points();
+
+  // engine_sessions.cpp
+  Result<void> send_moves();
+  Result<void> send_table(const SessionState& session);
+  Result<void> copy_page(const PageMove& move);
+  Result<void> go_to_point(SessionState& session, std::uint32_t point);
+
+  // engine_snapshot.cpp
+  struct Saver;
+  [[nodiscard]] SnapshotShape snapshot_shape() const;
+  Result<void> write_frontier(const SnapshotView& snapshot, std::size_t frontier,
+                              const plugins::Buffer& to, std::uint32_t ring_copy);
+  Result<void> write_pages(const SnapshotView& snapshot, const SessionState& session);
 };
 
 }  // namespace ds4

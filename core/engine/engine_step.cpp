@@ -6,18 +6,10 @@
 #include "engine/engine_state.hpp"
 
 namespace ds4 {
-namespace {
-
-/// Pages that the first `tokens` tokens of a session fill in one ratio class.
-std::uint32_t pages_for(std::uint32_t tokens, std::uint32_t ratio) {
-  return static_cast<std::uint32_t>(ceil_div(tokens / ratio, kPageRows));
-}
-
-}  // namespace
-
 void StepSegments::reserve(std::size_t most_rows, std::size_t slots) {
   decode.reserve(slots);
   sessions.reserve(slots);
+  growths.reserve(slots);
   tokens.reserve(most_rows);  // segments point into these two: they never grow past this
   wants_logits.reserve(most_rows);
 }
@@ -26,6 +18,7 @@ void StepSegments::clear() {
   decode.clear();
   prefill.reset();
   sessions.clear();
+  growths.clear();
   tokens.clear();
   wants_logits.clear();
   logits_rows = 0;
@@ -86,10 +79,11 @@ Result<void> Engine::State::collect_part(std::span<const StepRow> part, bool is_
       segments.wants_logits.push_back(row.wants_logits ? 1 : 0);
       segments.logits_rows += row.wants_logits ? 1 : 0;
     }
-    SessionState& session = *sessions[rows[0].session];
+    SessionState& session = *store.find(rows[0].session);
     const StepSegment segment{&session, std::span(segments.tokens).subspan(first, rows.size()),
                               std::span(segments.wants_logits).subspan(first, rows.size())};
     segments.sessions.push_back(&session);
+    segments.growths.push_back({&session, static_cast<std::uint32_t>(rows.size())});
     if (is_prefill) {
       segments.prefill = segment;
     } else {
@@ -102,10 +96,9 @@ Result<void> Engine::State::collect_part(std::span<const StepRow> part, bool is_
 
 Result<void> Engine::State::check_segment(std::span<const StepRow> rows, bool is_prefill) const {
   const SessionId id = rows[0].session;
-  if (id >= sessions.size() || !sessions[id]) {
-    return fail(Errc::invalid_argument, "session ", id, " is not open");
-  }
-  const SessionState& session = *sessions[id];
+  const SessionState* const found = store.find(id);
+  if (found == nullptr) return fail(Errc::invalid_argument, "session ", id, " is not open");
+  const SessionState& session = *found;
   if (std::find(segments.sessions.begin(), segments.sessions.end(), &session) !=
       segments.sessions.end()) {
     return fail(Errc::invalid_argument, "the rows of session ", id,
@@ -135,53 +128,20 @@ Result<void> Engine::State::check_segment(std::span<const StepRow> rows, bool is
   return {};
 }
 
-/// Takes every page that the step writes, or none.
+/// Takes every page that the step writes and has it made the session's own, or changes nothing.
 Result<void> Engine::State::reserve_pages() {
-  for (std::size_t c = 0; c < kv.classes.size(); ++c) {
-    std::uint32_t missing = 0;
-    for (std::size_t s = 0; s < segments.count(); ++s) {
-      const SessionState& session = *segments.sessions[s];
-      const auto end = session.position + static_cast<std::uint32_t>(segments.at(s).tokens.size());
-      const std::uint32_t wanted = pages_for(end, kv.classes[c].ratio.ratio);
-      const auto held = static_cast<std::uint32_t>(session.pages[c].size());
-      missing += wanted > held ? wanted - held : 0;
-    }
-    if (missing > pools[c].free_pages()) {
-      return fail(Errc::out_of_memory, "the step needs ", missing, " KV pages of ratio ",
-                  kv.classes[c].ratio.ratio, ", ", pools[c].free_pages(), " of ", pools[c].pages(),
-                  " are free; end a session or wait for one");
-    }
-  }
-  for (std::size_t c = 0; c < kv.classes.size(); ++c) {
-    const std::uint32_t session_pages = std::max(kv.classes[c].session_pages, 1U);
-    for (std::size_t s = 0; s < segments.count(); ++s) {
-      SessionState& session = *segments.sessions[s];
-      const auto end = session.position + static_cast<std::uint32_t>(segments.at(s).tokens.size());
-      const std::uint32_t wanted = pages_for(end, kv.classes[c].ratio.ratio);
-      const auto held = static_cast<std::uint32_t>(session.pages[c].size());
-      if (wanted <= held) continue;
-      const std::uint64_t first = std::uint64_t{session.slot} * session_pages + held;
-      for (std::uint32_t i = held; i < wanted; ++i) {
-        const std::uint32_t page = *pools[c].take();
-        session.pages[c].push_back(page);
-        page_tables[c][first + i - held] = static_cast<std::int32_t>(page);
-      }
-      const auto changed = std::span(page_tables[c]).subspan(first, wanted - held);
-      DS4_CHECK(
-          stream->write(table_buffers[c], first * sizeof(std::int32_t), std::as_bytes(changed)));
-    }
+  DS4_CHECK(store.reserve(segments.growths));
+  if (auto sent = send_moves(); !sent) {
+    drain();
+    store.undo_moves();  // entries that have arrived nevertheless are sent anew by the next step
+    return sent.error();
   }
   return {};
 }
 
 Result<StepOutput> Engine::State::step(const StepRequest& request) {
   DS4_CHECK(collect(request));
-  if (Result<void> reserved = reserve_pages(); !reserved) {
-    drain();
-    // Pages whose table entries may not have arrived are given back: the next step sends them anew.
-    for (SessionState* session : segments.sessions) shorten(*session, session->position);
-    return reserved.error();
-  }
+  DS4_CHECK(reserve_pages());
   const auto planned =
       std::find_if(classes.begin(), classes.end(), [this, &request](const PlannedClass& c) {
         const StepClass& shape = c.plan.step().step_class;
@@ -196,6 +156,7 @@ Result<StepOutput> Engine::State::step(const StepRequest& request) {
     return done.error();
   }
   advance();
+  keep_points();
 
   StepOutput output;
   output.rows = segments.logits_rows;
@@ -276,39 +237,39 @@ void Engine::State::advance() {
   std::copy_n(host_argmax.begin(), segments.logits_rows, previous_argmax.begin());
 }
 
-/// Waits for queued copies, whose host memory is about to change; what they report is known
-/// already.
-void Engine::State::drain() {
-  if (const Result<void> done = stream->sync(); !done && options.log) {
-    options.log(LogLevel::debug, "engine", done.error().what);
-  }
-}
-
-/// A failed step may have overwritten ring rows: whoever can not shorten to where it was starts
-/// over.
-void Engine::State::give_up() {
-  sampled_rows = 0;
+/// Sessions that went on far enough get a restore point: in what lies behind the rows of this step,
+/// which a caller that only tried them may take back, or one token before the end of a prefill, so
+/// that the same prompt can be sent again.
+void Engine::State::keep_points() {
   for (std::size_t s = 0; s < segments.count(); ++s) {
     SessionState& session = *segments.sessions[s];
-    const std::uint32_t before = session.position;
-    session.high =
-        std::max(session.high, before + static_cast<std::uint32_t>(segments.at(s).tokens.size()));
-    // The rings hold one row more than a rewind may ask for: the row of `before` itself is written
-    // anew.
-    const bool is_held = before + kRewindRows + 1 >= session.high && before >= session.restored;
-    shorten(session, is_held ? before : 0);
+    const bool is_prefill = s >= segments.decode.size();
+    const std::uint32_t back = is_prefill ? 1 : segments.growths[s].rows;
+    const std::uint32_t at = std::max(session.position - back, session.floor());
+    const std::uint32_t last =
+        session.points.empty() ? 0 : store.point(session.points.back()).position;
+    if (at < last + kRestoreSpacing) continue;
+    // It is only a saving: without it the session goes back to the point before.
+    if (const auto kept = keep_point(session, at, false); !kept && options.log) {
+      options.log(LogLevel::debug, "engine", kept.error().what);
+    }
   }
 }
 
-void Engine::State::shorten(SessionState& session, std::uint32_t position) {
-  session.position = position;
-  session.tokens.resize(position);
-  if (position == 0) session.high = session.restored = 0;
-  for (std::size_t c = 0; c < kv.classes.size(); ++c) {
-    const std::uint32_t keep = pages_for(position, kv.classes[c].ratio.ratio);
-    while (session.pages[c].size() > keep) {
-      pools[c].release(session.pages[c].back());
-      session.pages[c].pop_back();
+/// A failed step may have overwritten ring rows: whoever can not shorten to where it was goes to a
+/// restore point.
+void Engine::State::give_up() {
+  sampled_rows = 0;
+  for (const SessionGrowth& growth : segments.growths) {
+    SessionState& session = *growth.session;
+    const std::uint32_t before = session.position;
+    session.high = std::max(session.high, before + growth.rows);
+    // The rings hold one row more than a rewind may ask for: the row of `before` itself is written
+    // anew.
+    if (before + kRewindRows + 1 >= session.high) {
+      store.shorten(session, before);
+    } else {
+      go_back(session, before);
     }
   }
 }

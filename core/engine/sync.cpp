@@ -16,12 +16,14 @@ Result<SyncReport> sync(Engine& engine, SessionId session, std::span<const std::
       std::mismatch(tokens.begin(), tokens.end(), known.begin(), known.end());
   (void)theirs;
   const auto common = static_cast<std::uint32_t>(mine - tokens.begin());
-  std::uint32_t keep = std::min(common, static_cast<std::uint32_t>(tokens.size()) - 1);
+  const std::uint32_t wanted = std::min(common, static_cast<std::uint32_t>(tokens.size()) - 1);
+  std::uint32_t keep = wanted;
   if (keep < engine.position(session)) {
     DS4_TRY(keep, engine.rewind(session, keep));
   }
   SyncReport report;
   report.cached = keep;
+  report.repeated = wanted - keep;
   const auto total = static_cast<std::uint32_t>(tokens.size()) - keep;
   std::vector<StepRow> rows;
   for (std::uint32_t done = 0; done < total;) {
@@ -39,6 +41,8 @@ Result<SyncReport> sync(Engine& engine, SessionId session, std::span<const std::
     report.evaluated += count;
     if (progress) progress(done, total);
   }
+  const std::uint32_t before_last = engine.position(session) - 1;
+  DS4_CHECK(engine.keep_restore_point(session, before_last));
   return report;
 }
 

@@ -15,12 +15,15 @@ using PrefillProgress = std::function<void(std::uint32_t done, std::uint32_t tot
 struct SyncReport {
   std::uint32_t cached = 0;     ///< tokens that were already there
   std::uint32_t evaluated = 0;  ///< tokens that were evaluated
+  std::uint32_t repeated = 0;   ///< of these, tokens before where the session was to go back to:
+                                ///< known already, but no state to go back to was nearer
   std::vector<float> logits;    ///< [vocab] after the last token
 };
 
 /// Makes the session's state equal to `tokens`: keeps the common prefix, rewinds what differs,
 /// evaluates the rest in chunks of the engine's prefill rows. At least the last token is evaluated,
-/// since its logits are wanted.
+/// since its logits are wanted; the state before it is kept as a restore point, so that the same
+/// prompt costs one token again.
 ///
 /// `cancelled` is asked between chunks; a cancelled call leaves the session at the last whole
 /// chunk. Errors: invalid_argument (no token, more than the context), cancelled, and those of

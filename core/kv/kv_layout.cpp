@@ -72,7 +72,8 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
     entry.session_pages =
         static_cast<std::uint32_t>(ceil_div(limits.context / ratio.ratio, kPageRows));
     const std::uint64_t wanted =
-        ceil_div(std::uint64_t{entry.session_pages} * limits.slots * limits.pages_percent, 100);
+        ceil_div(std::uint64_t{entry.session_pages} * limits.slots * limits.pages_percent, 100) +
+        (entry.session_pages > 0 ? limits.restore_points : 0);
     if (wanted * kPageRows > std::numeric_limits<std::int32_t>::max()) {
       return fail(Errc::invalid_argument, limits.slots, " sessions of ", limits.context,
                   " tokens need ", wanted * kPageRows,
@@ -94,21 +95,27 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
   const std::uint64_t index_row = *view_row_bytes(roundings.index_dtype(), config.index_dim);
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
     const std::uint32_t ratio = config.ratio(layer);
-    LayerPlace place;
-    place.ring = take(layout.ring_capacity * kv_row);
+    LayerStorage place;
+    place.ratio = ratio;
+    place.ring = {take(layout.ring_capacity * kv_row), kv_row, layout.ring_capacity};
     if (ratio != 0) {
       std::vector<RatioClass> known;
       for (const Class& entry : layout.classes) known.push_back(entry.ratio);
-      Class& entry = layout.classes[class_of(known, ratio)];
-      const std::uint64_t capacity = entry.ratio.pair_capacity;
-      const std::uint64_t rows = std::uint64_t{entry.pages} * kPageRows;
-      place.pairs = take(capacity * pair_width(ratio, config.head_dim) * sizeof(float));
+      place.ratio_class = class_of(known, ratio);
+      Class& entry = layout.classes[place.ratio_class];
+      const std::uint32_t capacity = entry.ratio.pair_capacity;
+      const std::uint32_t rows = entry.pages * kPageRows;
+      const auto pairs = [&take, ratio, capacity](std::uint32_t dim) -> RowPlace {
+        const std::uint64_t bytes = pair_width(ratio, dim) * sizeof(float);
+        return {take(capacity * bytes), bytes, capacity};
+      };
+      place.pairs = pairs(config.head_dim);
       // Row bytes are multiples of 4, so a page of 64 rows keeps every part aligned to 256.
-      place.pool = entry.bytes_per_page * entry.pages;
+      place.pool = {entry.bytes_per_page * entry.pages, kv_row, rows};
       entry.bytes_per_page += kPageRows * kv_row;
       if (config.kind(layer) == LayerKind::sparse) {
-        place.index_pairs = take(capacity * pair_width(ratio, config.index_dim) * sizeof(float));
-        place.index_pool = place.pool + rows * kv_row;
+        place.index_pairs = pairs(config.index_dim);
+        place.index_pool = {place.pool.offset + std::uint64_t{rows} * kv_row, index_row, rows};
         entry.bytes_per_page += kPageRows * index_row;
       }
     }
@@ -122,6 +129,14 @@ std::uint64_t KvLayout::pool_bytes(std::size_t ratio_class) const noexcept {
   return classes[ratio_class].bytes_per_page * classes[ratio_class].pages;
 }
 
+std::uint64_t KvLayout::restore_point_bytes() const noexcept {
+  std::uint64_t bytes = slot_bytes;
+  for (const Class& entry : classes) {
+    if (entry.session_pages > 0) bytes += entry.bytes_per_page;
+  }
+  return bytes;
+}
+
 std::vector<LayerKv> KvLayout::views(const ModelConfig& config, ds4_buffer* rings,
                                      const std::vector<ds4_buffer*>& pools) const {
   std::vector<RatioClass> known;
@@ -130,22 +145,24 @@ std::vector<LayerKv> KvLayout::views(const ModelConfig& config, ds4_buffer* ring
   const std::uint32_t index = roundings.index_dtype();
   std::vector<LayerKv> out(config.layers);
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
-    const LayerPlace& place = places_[layer];
+    const LayerStorage& place = places_[layer];
     const std::uint32_t ratio = config.ratio(layer);
     LayerKv& kv_views = out[layer];
-    kv_views.ring = rows_view(rings, place.ring, kv, limits.slots, slot_bytes, ring_capacity,
+    kv_views.ring = rows_view(rings, place.ring.offset, kv, limits.slots, slot_bytes, ring_capacity,
                               config.head_dim, config.rot_dim);
     if (ratio == 0) continue;
     const std::size_t c = class_of(known, ratio);
     const std::uint32_t rows = classes[c].pages * kPageRows;
     const std::uint32_t capacity = classes[c].ratio.pair_capacity;
-    kv_views.pairs = rows_view(rings, place.pairs, DS4_DTYPE_F32, limits.slots, slot_bytes,
+    kv_views.pairs = rows_view(rings, place.pairs.offset, DS4_DTYPE_F32, limits.slots, slot_bytes,
                                capacity, pair_width(ratio, config.head_dim), 0);
-    kv_views.pool = pool_view(pools[c], place.pool, kv, rows, config.head_dim, config.rot_dim);
+    kv_views.pool =
+        pool_view(pools[c], place.pool.offset, kv, rows, config.head_dim, config.rot_dim);
     if (config.kind(layer) != LayerKind::sparse) continue;
-    kv_views.index_pairs = rows_view(rings, place.index_pairs, DS4_DTYPE_F32, limits.slots,
+    kv_views.index_pairs = rows_view(rings, place.index_pairs.offset, DS4_DTYPE_F32, limits.slots,
                                      slot_bytes, capacity, pair_width(ratio, config.index_dim), 0);
-    kv_views.index_pool = pool_view(pools[c], place.index_pool, index, rows, config.index_dim, 0);
+    kv_views.index_pool =
+        pool_view(pools[c], place.index_pool.offset, index, rows, config.index_dim, 0);
   }
   return out;
 }

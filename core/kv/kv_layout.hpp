@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/checked.hpp"
 #include "base/result.hpp"
 #include "plan/plan.hpp"
 
@@ -13,6 +14,28 @@ struct KvLimits {
   std::uint32_t slots = 1;
   std::uint32_t context = 0;          ///< tokens
   std::uint32_t pages_percent = 100;  ///< pages of each pool, as a share of slots full sessions
+  std::uint32_t restore_points = 0;   ///< states of all sessions that are kept to go back to
+};
+
+/// Pages of one ratio class that the first `tokens` tokens of a session fill.
+[[nodiscard]] constexpr std::uint32_t pages_for(std::uint32_t tokens,
+                                                std::uint32_t ratio) noexcept {
+  return static_cast<std::uint32_t>(ceil_div(tokens / ratio, kPageRows));
+}
+
+/// Rows of one kind of one layer: row i lies at offset + i * row_bytes.
+struct RowPlace {
+  std::uint64_t offset = 0;     ///< bytes, in a slot (rings) or in the pool of the class (pages)
+  std::uint64_t row_bytes = 0;  ///< 0: the layer has no such rows
+  std::uint32_t capacity = 0;   ///< rows of a ring; position p lies in row p mod capacity
+};
+
+/// Where a layer keeps a session's rows.
+struct LayerStorage {
+  std::uint32_t ratio = 0;
+  std::size_t ratio_class = 0;  ///< only with a ratio
+  RowPlace ring, pairs, index_pairs;
+  RowPlace pool, index_pool;
 };
 
 /// Sizes and places of all session storage, from the model's shape alone.
@@ -34,10 +57,18 @@ struct KvLayout {
 
   [[nodiscard]] std::uint64_t ring_bytes() const noexcept { return slot_bytes * limits.slots; }
   [[nodiscard]] std::uint64_t pool_bytes(std::size_t ratio_class) const noexcept;
+  /// Ring copies of all restore points.
+  [[nodiscard]] std::uint64_t restore_bytes() const noexcept {
+    return slot_bytes * limits.restore_points;
+  }
+  /// What one restore point takes in all: its rings, and in each pool one page, since the session
+  /// that goes on copies the page that both would write.
+  [[nodiscard]] std::uint64_t restore_point_bytes() const noexcept;
+  [[nodiscard]] const std::vector<LayerStorage>& layers() const noexcept { return places_; }
 
   struct Class {
     RatioClass ratio;
-    std::uint32_t pages = 0;           ///< in the pool
+    std::uint32_t pages = 0;           ///< in the pool: those of sessions, one per restore point
     std::uint32_t session_pages = 0;   ///< most that one session needs
     std::uint64_t bytes_per_page = 0;  ///< over all layers of the class
   };
@@ -49,11 +80,7 @@ struct KvLayout {
   std::vector<Class> classes;
 
  private:
-  struct LayerPlace {
-    std::uint64_t ring = 0, pairs = 0, index_pairs = 0;  // offsets inside a slot
-    std::uint64_t pool = 0, index_pool = 0;              // offsets inside the class's pool
-  };
-  std::vector<LayerPlace> places_;
+  std::vector<LayerStorage> places_;
 };
 
 }  // namespace ds4

@@ -21,6 +21,7 @@ struct SessionState {
   std::uint32_t restored = 0;        ///< position of the state that was last restored
   std::vector<std::int32_t> tokens;  ///< size >= position; entries below position are evaluated
   std::array<std::vector<std::uint32_t>, DS4_RATIO_CLASSES> pages;  ///< page ids by ratio class
+  std::vector<std::uint32_t> points;  ///< restore points of this history, by rising position
 
   /// The lowest position that a rewind reaches by shortening alone (architecture decision 3.3).
   [[nodiscard]] std::uint32_t floor() const noexcept {
