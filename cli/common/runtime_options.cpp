@@ -161,8 +161,6 @@ void declare_unavailable_options(OptionTable& table) {
   table.unavailable("--quality", "approximate kernels that could be switched off");
   table.unavailable("--warm-weights", "a warm-up of weight pages");
   table.unavailable("--simulate-used-memory", "a memory simulation");
-  table.unavailable("--kv-load", "saved sessions");
-  table.unavailable("--kv-save", "saved sessions");
   table.unavailable("--plan", "a printed memory plan; --report shows what a loaded model takes");
   table.unavailable("--place", "layers on several devices");
   table.unavailable("--shadow", "a shadow backend");

@@ -45,6 +45,10 @@ Result<cli::ExitCode> run_one_shot(const cli::Console& console, const RunOptions
     return fail(Errc::io, "standard output does not take the answer");
   }
   if (!options.hides_timing) console.write_error(timing_lines(result.generated));
+  if (!options.kv_load.empty() && result.generated.cached == 0) {
+    console.note("no state in " + options.kv_load +
+                 " is a beginning of this prompt: all of it was evaluated");
+  }
   const Finish finish = result.generated.finish;
   if (finish == Finish::context) {
     console.note("the context of " + std::to_string(session.model().context()) +

@@ -1,5 +1,7 @@
 #include "run/options.hpp"
 
+#include <utility>
+
 #include "common/numbers.hpp"
 
 namespace ds4::run {
@@ -71,6 +73,28 @@ void declare_prompt_options(OptionTable& table, RunOptions& options) {
   table.value("--prefix-file", "FILE", Topic::sampling,
               "turns to start with: lines USER: ... and ASSISTANT: ...",
               cli::store_text(options.prefix_file));
+}
+
+OptionTable::Take store_file(std::string& target) {
+  return [&target](const std::string& text) -> Result<void> {
+    if (text.empty()) return fail(Errc::invalid_argument, "expected the name of a file");
+    target = text;
+    return {};
+  };
+}
+
+void declare_session_options(OptionTable& table, RunOptions& options) {
+  table.value("--kv-save", "FILE", Topic::common,
+              "save the model's state at the end; prompt and answer are in it",
+              store_file(options.kv_save), OptionTable::Repeat::refused);
+  table.value("--kv-load", "FILE", Topic::common,
+              "start from a saved state: what the prompt has in common with it is not evaluated "
+              "again",
+              store_file(options.kv_load), OptionTable::Repeat::refused);
+}
+
+bool keeps_sessions(Mode mode) {
+  return mode == Mode::generate || mode == Mode::dump_logits || mode == Mode::dump_logprobs;
 }
 
 void declare_output_options(OptionTable& table, RunOptions& options) {
@@ -154,6 +178,7 @@ OptionTable make_option_table(RunOptions& options) {
   cli::declare_runtime_options(table, options.runtime);
   declare_prompt_options(table, options);
   declare_output_options(table, options);
+  declare_session_options(table, options);
   cli::declare_sampling_options(table, options.sampling);
   declare_diagnostics(table, options);
   cli::declare_unavailable_options(table);
@@ -190,6 +215,14 @@ Result<void> check_options(const RunOptions& options) {
                                                                                 : nullptr;
     if (idle != nullptr) {
       return fail(Errc::invalid_argument, idle, " has no effect together with ",
+                  options.mode_option);
+    }
+  }
+  if (!keeps_sessions(options.mode)) {
+    for (const auto& [file, name] :
+         {std::pair(&options.kv_load, "--kv-load"), std::pair(&options.kv_save, "--kv-save")}) {
+      if (file->empty()) continue;
+      return fail(Errc::invalid_argument, name, " cannot be used together with ",
                   options.mode_option);
     }
   }

@@ -47,6 +47,8 @@ struct RunOptions {
   bool hides_timing = false;
   ShowThinking show_thinking = ShowThinking::automatic;
   std::string trace;
+  std::string kv_load;  ///< a saved session to start from
+  std::string kv_save;  ///< where the session goes at the end
 
   std::string out_file;  ///< of --dump-logits and --dump-logprobs
   std::uint32_t logprobs_top_k = 20;

@@ -7,6 +7,7 @@
 
 #include "common/runtime.hpp"
 #include "common/version.hpp"
+#include "engine/session_file.hpp"
 #include "run/chat.hpp"
 #include "run/dump_tokens.hpp"
 #include "run/inspect.hpp"
@@ -81,6 +82,11 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
   if (const auto usable = check_model(options, path); !usable) {
     return report_error(console, usable.error());
   }
+  if (!options.kv_save.empty()) {
+    if (auto can = check_session_file(options.kv_save); !can) {
+      return report_error(console, can.error());
+    }
+  }
   std::shared_ptr<plugins::Device> device;
   if (const ExitCode opened = runtime.open_device(options.runtime.backend, device);
       opened != cli::kSuccess) {
@@ -89,11 +95,23 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
   auto session = Session::open(console, options, path, std::move(device), runtime.log(),
                                measured_rows(options));
   if (!session) return report_error(console, session.error());
+  if (!options.kv_load.empty()) {
+    if (auto loaded = (*session)->load_state(options.kv_load); !loaded) {
+      return report_error(console, loaded.error());
+    }
+  }
   const auto done =
       options.mode != Mode::generate ? run_measurement(console, options, **session, maybe_prompt)
       : maybe_prompt != nullptr      ? run_one_shot(console, options, **session, *maybe_prompt)
                                      : run_chat(console, options, **session, environment.home);
-  return done ? *done : report_error(console, done.error());
+  if (!done) return report_error(console, done.error());
+  if (!options.kv_save.empty()) {
+    if (auto saved = (*session)->save_state(options.kv_save); !saved) {
+      const ExitCode failed = report_error(console, saved.error());
+      return *done == cli::kSuccess ? failed : *done;
+    }
+  }
+  return *done;
 }
 
 bool needs_prompt(Mode mode) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/session_file.hpp"
+
 namespace ds4::run {
 
 Result<std::unique_ptr<Session>> Session::open(const cli::Console& console,
@@ -35,6 +37,15 @@ Result<void> Session::restart() {
   DS4_TRY(EngineModel model, EngineModel::make(*engine_));
   model_.emplace(std::move(model));
   return {};
+}
+
+Result<void> Session::load_state(const std::string& path) {
+  return load_session(*engine_, model_->session(), path);
+}
+
+Result<void> Session::save_state(const std::string& path) {
+  if (!is_open()) return fail(Errc::invalid_argument, path, ": no session is open to be saved");
+  return save_session(*engine_, model_->session(), path);
 }
 
 Result<void> Session::resize(const cli::Console& console, const RunOptions& options) {

@@ -29,6 +29,10 @@ class Session {
   Result<void> restart();
   /// Another context size; loads again. On failure the session is gone (is_open() is false).
   Result<void> resize(const cli::Console& console, const RunOptions& options);
+  /// Makes the open session what the file of save_state() holds. Errors: those of load_session().
+  Result<void> load_state(const std::string& path);
+  /// Errors: those of save_session(); invalid_argument when no session is open.
+  Result<void> save_state(const std::string& path);
   [[nodiscard]] bool is_open() const noexcept { return model_.has_value(); }
 
  private:

@@ -41,6 +41,8 @@ class EngineModel final : public TokenModel {
                              const std::function<bool()>& cancelled) override;
   Result<std::span<const float>> evaluate(std::int32_t token) override;
 
+  [[nodiscard]] SessionId session() const noexcept { return session_; }
+
   /// Adds tokens and gives the logits of each to `take` (row index, logits), in chunks of the
   /// engine's logits rows.
   Result<void> evaluate_rows(std::span<const std::int32_t> tokens,

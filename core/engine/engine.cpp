@@ -121,6 +121,13 @@ Result<void> Engine::snapshot(SessionId session, const SnapshotSink& sink,
   return state_->save(*open, sink, content == SnapshotContent::with_restore_points);
 }
 
+Result<void> Engine::check_snapshot(std::span<const std::byte> head, std::uint64_t file_bytes,
+                                    std::string_view name) const {
+  DS4_TRY([[maybe_unused]] const SnapshotHeader header,
+          read_snapshot_header(head, file_bytes, state_->snapshot_shape(), name));
+  return {};
+}
+
 Result<void> Engine::restore(SessionId session, std::span<const std::byte> bytes,
                              std::string_view name) {
   DS4_TRY(SessionState* const open, state_->open_session(session));

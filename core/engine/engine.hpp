@@ -179,6 +179,10 @@ class Engine {
   /// model or row format), out_of_memory (more tokens than the context, no pages): nothing has
   /// changed then. Device failures leave the session empty.
   Result<void> restore(SessionId session, std::span<const std::byte> bytes, std::string_view name);
+  /// Looks at the first bytes of a snapshot file of `file_bytes` and says whether this engine could
+  /// take it; a file that passes is no longer than its tokens need. Errors: as restore().
+  [[nodiscard]] Result<void> check_snapshot(std::span<const std::byte> head,
+                                            std::uint64_t file_bytes, std::string_view name) const;
 
  private:
   struct State;

@@ -101,8 +101,9 @@ struct Engine::State::Saver {
   std::vector<std::byte> staging;
 };
 
-SnapshotShape Engine::State::snapshot_shape() const {
-  return {model.config(), kv, identify(model)};
+SnapshotShape Engine::State::snapshot_shape() {
+  if (!identity) identity = identify(model);
+  return {model.config(), kv, *identity};
 }
 
 Result<void> Engine::State::save(const SessionState& session, const SnapshotSink& sink,

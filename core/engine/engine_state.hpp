@@ -64,6 +64,7 @@ struct Engine::State {
   void drain();
 
   // engine_snapshot.cpp
+  [[nodiscard]] SnapshotShape snapshot_shape();
   Result<void> save(const SessionState& session, const SnapshotSink& sink, bool with_points);
   Result<void> restore(SessionState& session, std::span<const std::byte> bytes,
                        std::string_view name);
@@ -79,6 +80,7 @@ struct Engine::State {
   KvLayout kv;
   StepGeometry geometry;
   KvStore store;
+  std::optional<ModelIdentity> identity;  // computed when the first snapshot asks for it
 
   std::optional<plugins::Buffer> rings, restore_rings, step_block, arena, workspace, sampled,
       logits, choices;
@@ -130,7 +132,6 @@ struct Engine::State {
 
   // engine_snapshot.cpp
   struct Saver;
-  [[nodiscard]] SnapshotShape snapshot_shape() const;
   Result<void> write_frontier(const SnapshotView& snapshot, std::size_t frontier,
                               const plugins::Buffer& to, std::uint32_t ring_copy);
   Result<void> write_pages(const SnapshotView& snapshot, const SessionState& session);

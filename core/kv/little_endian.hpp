@@ -36,6 +36,7 @@ class LittleEndianReader {
   explicit LittleEndianReader(std::span<const std::byte> from) : from_(from) {}
   std::uint32_t u32() { return static_cast<std::uint32_t>(number(sizeof(std::uint32_t))); }
   std::uint64_t u64() { return number(sizeof(std::uint64_t)); }
+  [[nodiscard]] std::size_t left() const { return from_.size(); }
   void bytes(std::span<std::byte> to) {
     DS4_ASSERT(to.size() <= from_.size());
     std::copy_n(from_.begin(), to.size(), to.begin());

@@ -10,7 +10,8 @@ namespace ds4 {
 namespace {
 
 constexpr std::string_view kMagic = "DS4STATE";
-constexpr std::size_t kHeaderChecksumAt = kSnapshotHeaderBytes - 8;
+constexpr std::size_t kHeaderChecksumBytes = 8;
+constexpr std::size_t kHeaderChecksumAt = kSnapshotHeaderBytes - kHeaderChecksumBytes;
 constexpr std::size_t kSampledBytes = 4096;  // of each tensor: one page of the mapped file
 constexpr std::uint32_t kLayerWords = 3;     // ratio, compressed rows, index rows
 
@@ -208,6 +209,9 @@ Result<SnapshotHeader> read_snapshot_header(std::span<const std::byte> head,
   if (const std::uint32_t switches = in.u32(); switches != shape.switches) {
     return other("keeps its rows in another format (switches ", switches, ", here ", shape.switches,
                  "); load it with the roundings it was saved with");
+  }
+  while (in.left() > kHeaderChecksumBytes) {
+    if (in.u32() != 0) return other("uses fields that this program does not know; save it again");
   }
   if (out.tokens > shape.context) {
     return fail(Errc::out_of_memory, "has ", out.tokens, " tokens, the context holds ",
