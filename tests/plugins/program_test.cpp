@@ -72,6 +72,11 @@ std::map<std::string, Listed> listing(const Scene& scene, const std::vector<fs::
   return out;
 }
 
+/// The same of the file `good` in one folder, which an earlier one of that name would shadow.
+Listed listed_alone(const Scene& scene, const fs::path& folder) {
+  return listing(scene, {folder})[(folder / file_name("good")).string()];
+}
+
 void expect_text(const Scene& scene, const std::vector<fs::path>& folders,
                  const std::string& backend = "auto") {
   const test::Finished done = run(scene, folders,
@@ -108,6 +113,59 @@ BOOST_AUTO_TEST_CASE(all_broken_backends_at_once_are_listed_with_their_reasons_a
     BOOST_TEST((listed.state == "refused" || listed.state == "no device"), bad.name);
   }
   expect_text(scene, {scene.directory("a")});
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_broken_backend_that_was_asked_for_ends_the_program_with_status_3_and_its_reason) {
+  Scene scene;
+  for (const BadCase& bad : kBadCases) scene.add(bad.name);
+  for (const BadCase& bad : kBadCases) {
+    const test::Finished done =
+        run(scene, {scene.directory("a")}, {"-m", model(), "-p", "Hello", "--backend", bad.name});
+    BOOST_TEST(done.status == 3, bad.name << ": " << done.err);
+    BOOST_TEST(done.out.empty(), bad.name);
+    BOOST_TEST(done.err.find(reason_name(bad.reason)) != std::string::npos, done.err);
+    BOOST_TEST(done.err.find(bad.text) != std::string::npos, done.err);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(with_nothing_but_broken_backends_the_status_is_4_and_the_table_is_shown) {
+  Scene scene;
+  for (const BadCase& bad : kBadCases) scene.add(bad.name);
+  const test::Finished done = test::run_process(
+      {DS4_RUN, "-m", model(), "-p", "Hello"}, "",
+      {"DS4_BACKEND_PATH_ONLY=1", "DS4_BACKEND_PATH=" + scene.directory("a").string(),
+       "HOME=" + scene.root().string(), "XDG_CACHE_HOME=" + scene.directory("cache").string()});
+  BOOST_TEST(done.status == 4, done.err);
+  for (const BadCase& bad : kBadCases) {
+    BOOST_TEST(done.err.find(bad.name) != std::string::npos, bad.name << " in " << done.err);
+  }
+}
+
+// Opening such a file may crash: that happens in a process of its own.
+BOOST_AUTO_TEST_CASE(files_with_random_damage_in_their_headers_stop_nobody) {
+  Scene scene;
+  const std::string whole = read_file(built_backend("good"));
+  std::vector<fs::path> folders;
+  std::uint32_t random = 12345;
+  const auto next = [&random] { return random = random * 1664525u + 1013904223u; };
+  for (int i = 0; i < 16; ++i) {
+    std::string damaged = whole;
+    for (int n = 0; n < 3; ++n)
+      damaged[64 + (next() >> 8) % 1024] = static_cast<char>(next() >> 24);
+    folders.push_back(scene.directory("damage" + std::to_string(i)));
+    write_file(folders.back() / file_name("good"), damaged);
+  }
+  std::size_t refused = 0;
+  for (const fs::path& folder : folders) {
+    const Listed listed = listed_alone(scene, folder);
+    show(folder.filename().string(), listed);
+    BOOST_TEST(!listed.state.empty());
+    BOOST_TEST((listed.state != "refused" || !listed.reason.empty()));
+    refused += listed.state == "refused" ? 1 : 0;
+  }
+  BOOST_TEST(refused > 0u);
+  expect_text(scene, folders, "cpu-reference");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_backend_at_all_is_listed_with_its_reason_and_stops_nobody) {
@@ -170,12 +228,11 @@ BOOST_AUTO_TEST_CASE(a_backend_cut_at_20_places_is_refused_or_whole_in_what_is_l
     write_file(folders.back() / file_name("good"),
                whole.substr(0, whole.size() * (2 * i + 1) / 40));
   }
-  auto found = listing(scene, folders);
   std::size_t truncated = 0;
   for (const fs::path& folder : folders) {
-    const Listed listed = found[(folder / file_name("good")).string()];
+    const Listed listed = listed_alone(scene, folder);
     show(folder.filename().string(), listed);
-    const bool is_whole = listed.state == "usable" || listed.state == "shadowed";
+    const bool is_whole = listed.state == "usable";
     const bool is_small =
         listed.reason == "not-a-file" && listed.text.find("bytes") != listed.text.npos;
     BOOST_TEST((is_whole || is_small || listed.reason == "truncated"), listed.text);
