@@ -5,6 +5,7 @@
 
 #include "common/log_sink.hpp"
 #include "common/numbers.hpp"
+#include "model/synthetic.hpp"
 
 namespace ds4::cli {
 namespace {
@@ -93,6 +94,17 @@ void declare_backend_options(OptionTable& table, RuntimeOptions& options) {
               store_parsed(options.probe, parse_probe));
 }
 
+// A file is looked at when it is opened; a name that says no model is wrong usage.
+OptionTable::Take store_model(std::string& target) {
+  return [&target](const std::string& text) -> Result<void> {
+    if (is_synthetic_name(text)) {
+      if (const auto spec = SyntheticSpec::parse(text); !spec) return spec.error();
+    }
+    target = text;
+    return {};
+  };
+}
+
 }  // namespace
 
 OptionTable::Take store_integer(std::uint32_t& target, std::uint64_t low, std::uint64_t high) {
@@ -119,7 +131,9 @@ OptionTable::Take store_text(std::string& target) {
 
 void declare_runtime_options(OptionTable& table, RuntimeOptions& options) {
   table.value("-m,--model", "FILE", Topic::common,
-              "GGUF file (default: DS4_MODEL, else ds4flash.gguf)", store_text(options.model));
+              "GGUF file (default: DS4_MODEL, else ds4flash.gguf), or synthetic:SHAPE, random "
+              "weights made while loading; see docs/testing.md",
+              store_model(options.model));
   declare_backend_options(table, options);
   table.value("-c,--ctx", "N", Topic::common, "context tokens to allocate (default 32768)",
               store_integer(options.context, 1, kMaxInteger));
