@@ -131,14 +131,16 @@ void run_case(Case& c, std::uint32_t id, const Kind& kind) {
   Visible visible(rows);
   if (sink) op.sink = sink->handle;
   op.q = q.view;
-  op.positions = c.ints({rows}, at).view;
+  const ds4_view at_view = c.ints({rows}, at).view;
+  if (id != DS4_OP_ATTENTION_ROWS) op.positions = at_view;
   op.y = y.view;
   op.source[0] = ring_source(c, ring, slots, slot_of, visible);
   op.source[1] = work_source(c, work, visible);
   if (kind.pool != DS4_SOURCE_NONE) {
     op.source[2] = pool_source(c, kind.pool, pool, slots, slot_of, visible);
   }
-  op.rope = rope(kTail, kind.is_yarn, true);
+  // Only the fused ids rotate back.
+  if (id != DS4_OP_ATTENTION_ROWS) op.rope = rope(kTail, kind.is_yarn, true);
   op.scale = 1 / std::sqrt(1.0 * kWidth);
 
   const auto expected = [&](std::size_t row) {
@@ -171,7 +173,7 @@ void attention_cases(Suite& suite, std::uint32_t id, std::uint32_t pool_kind) {
                                   (pool_kind == DS4_SOURCE_NONE ? "no pool, " : "") +
                                   (has_sink ? "sink, " : "no sink, ") +
                                   (is_yarn ? "yarn rope" : "plain rope");
-        for (const RowCase& rows : is_half ? short_row_grid() : row_grid()) {
+        for (const RowCase& rows : is_half ? suite.short_rows() : suite.rows()) {
           suite.run(label, rows, [&](Case& c) {
             run_case(c, id, {dtype, pool_kind, has_sink, is_yarn});
           });

@@ -41,6 +41,20 @@ std::span<const OpCases> all_cases() noexcept {
       OpCases{"quant_round_trip", quant_round_trip_cases},
       OpCases{"swiglu_clamp", swiglu_clamp_cases},
       OpCases{"rms_norm", rms_norm_cases},
+      OpCases{"copy_cast", copy_cast_cases},
+      OpCases{"fill", fill_cases},
+      OpCases{"add", add_cases},
+      OpCases{"mul", mul_cases},
+      OpCases{"scale_add", scale_add_cases},
+      OpCases{"row_sum", row_sum_cases},
+      OpCases{"matmul", matmul_cases},
+      OpCases{"matmul_act", matmul_act_cases},
+      OpCases{"grouped_matmul", grouped_matmul_cases},
+      OpCases{"mix_streams", mix_streams_cases},
+      OpCases{"normalize_sum", normalize_sum_cases},
+      OpCases{"sinkhorn_split", sinkhorn_split_cases},
+      OpCases{"softmax_pool", softmax_pool_cases},
+      OpCases{"attention_rows", attention_rows_cases},
   };
   return kCases;
 }

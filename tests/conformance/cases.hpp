@@ -45,6 +45,20 @@ void rope_tail_cases(Suite& suite);
 void quant_round_trip_cases(Suite& suite);
 void swiglu_clamp_cases(Suite& suite);
 void rms_norm_cases(Suite& suite);
+void copy_cast_cases(Suite& suite);
+void fill_cases(Suite& suite);
+void add_cases(Suite& suite);
+void mul_cases(Suite& suite);
+void scale_add_cases(Suite& suite);
+void row_sum_cases(Suite& suite);
+void matmul_cases(Suite& suite);
+void matmul_act_cases(Suite& suite);
+void grouped_matmul_cases(Suite& suite);
+void mix_streams_cases(Suite& suite);
+void normalize_sum_cases(Suite& suite);
+void sinkhorn_split_cases(Suite& suite);
+void softmax_pool_cases(Suite& suite);
+void attention_rows_cases(Suite& suite);
 
 /// What the four attention ids share: sources of every kind, with and without sink and rotation.
 void attention_cases(Suite& suite, std::uint32_t id, std::uint32_t pool_kind);

@@ -45,6 +45,39 @@ std::vector<std::int32_t> window_list(Case& c, std::uint32_t span, std::uint32_t
   return list;
 }
 
+/// What the pools of a case read.
+struct Pooling {
+  const Tensor& ring;
+  const Tensor& work;
+  const std::vector<std::int32_t>& list;
+  std::uint32_t span;
+  std::uint32_t width;
+  bool has_overlap;
+
+  [[nodiscard]] std::span<const float> pair(std::int32_t id) const {
+    const auto index = static_cast<std::size_t>(id);
+    const std::size_t stored = std::size_t{kSlots} * ring.view.extent[1];
+    return index < stored ? ring.vector(index) : work.vector(index - stored);
+  }
+};
+
+Estimate pooled_row(const Pooling& from, std::size_t row) {
+  const std::uint32_t columns = from.has_overlap ? 2 * from.width : from.width;
+  Estimate result;
+  for (std::uint32_t d = 0; d < from.width; ++d) {
+    std::vector<Entry> entries;
+    for (std::uint32_t i = 0; i < from.span; ++i) {
+      const std::int32_t id = from.list[row * from.span + i];
+      if (id < 0) continue;
+      const std::size_t column = from.has_overlap && i >= from.span / 2 ? from.width + d : d;
+      const double score = static_cast<double>(from.pair(id)[columns + column]);
+      entries.push_back({score, 0, from.pair(id).subspan(column, 1)});
+    }
+    append(result, weighted(entries, nullptr, 1));
+  }
+  return result;
+}
+
 void run_case(Case& c, const Kind& kind, bool is_yarn) {
   const bool has_overlap = kind.ratio == 4;
   const std::uint32_t span = has_overlap ? 8 : kind.ratio;
@@ -80,26 +113,8 @@ void run_case(Case& c, const Kind& kind, bool is_yarn) {
   op.rounding = kind.rounding;
   op.eps = 1e-6;
 
-  const auto pair = [&](std::int32_t id) {
-    const auto index = static_cast<std::size_t>(id);
-    const std::size_t stored = std::size_t{kSlots} * capacity;
-    return index < stored ? ring.vector(index) : work.vector(index - stored);
-  };
-  const auto pooled = [&](std::size_t e) {
-    Estimate result;
-    for (std::uint32_t d = 0; d < kWidth; ++d) {
-      std::vector<Entry> entries;
-      for (std::uint32_t i = 0; i < span; ++i) {
-        const std::int32_t id = list[e * span + i];
-        if (id < 0) continue;
-        const std::size_t column = has_overlap && i >= span / 2 ? kWidth + d : d;
-        const double score = static_cast<double>(pair(id)[columns + column]);
-        entries.push_back({score, 0, pair(id).subspan(column, 1)});
-      }
-      append(result, weighted(entries, nullptr, 1));
-    }
-    return normed(result, &gain, op.eps);
-  };
+  const Pooling pooling{ring, work, list, span, kWidth, has_overlap};
+  const auto pooled = [&](std::size_t e) { return normed(pooled_row(pooling, e), &gain, op.eps); };
   const auto emission = [&](std::size_t row) { return static_cast<std::size_t>(emission_of[row]); };
   const auto expected = [&](std::size_t row) {
     const std::size_t e = emission(row);
@@ -123,12 +138,41 @@ void run_case(Case& c, const Kind& kind, bool is_yarn) {
 
 }  // namespace
 
+void softmax_pool_cases(Suite& suite) {
+  for (const std::uint32_t ratio : {4U, 128U}) {
+    for (const RowCase& rows : suite.rows()) {
+      suite.run("ratio " + std::to_string(ratio), rows, [&](Case& c) {
+        const bool has_overlap = ratio == 4;
+        const std::uint32_t span = has_overlap ? 8 : ratio;
+        const std::uint32_t width = c.extent(kWidth, 1, 1, 96);
+        const std::uint32_t columns = has_overlap ? 2 * width : width;
+        const std::uint32_t capacity = span + 16;
+        const std::uint32_t work_rows = 2 * c.rows().rows + 3;
+        auto op =
+            c.op<ds4_op_softmax_pool>(DS4_OP_SOFTMAX_POOL, has_overlap ? DS4_POOL_OVERLAP : 0);
+        const Tensor& ring = c.input({kSlots, capacity, 2 * columns});
+        const Tensor& work = c.input({work_rows, 2 * columns});
+        const std::vector<std::int32_t> list = window_list(c, span, capacity, work_rows);
+        const Tensor& y = c.output(DS4_DTYPE_F32, {width});
+        op.ring = ring.view;
+        op.work = work.view;
+        op.list = c.ints({c.rows().rows, span}, list).view;
+        op.y = y.view;
+        const auto expected = [&](std::size_t row) {
+          return pooled_row({ring, work, list, span, width, has_overlap}, row);
+        };
+        c.compare(op.op, {{.name = "y", .tensor = &y, .expected = expected}});
+      });
+    }
+  }
+}
+
 void compress_emit_cases(Suite& suite) {
   for (const Kind& kind : kKinds) {
     for (const bool is_yarn : {false, true}) {
       const std::string label =
           std::string(kind.label) + (is_yarn ? ", yarn rope" : ", plain rope");
-      for (const RowCase& rows : row_grid()) {
+      for (const RowCase& rows : suite.rows()) {
         suite.run(label, rows, [&](Case& c) { run_case(c, kind, is_yarn); });
       }
     }

@@ -5,7 +5,7 @@ namespace ds4::conformance {
 void hc_post_cases(Suite& suite) {
   constexpr std::uint32_t kStreams = 4;
   for (const std::uint32_t width : {1U, 24U, 64U}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("width " + std::to_string(width), rows, [&](Case& c) {
         auto op = c.op<ds4_op_hc_post>(DS4_OP_HC_POST);
         const Tensor& x = c.input({rows.rows, kStreams, width});

@@ -63,10 +63,10 @@ void run_case(Case& c, const Shape& shape) {
 }  // namespace
 
 void hc_pre_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("4 streams of 64, f32", rows, [](Case& c) { run_case(c, {4, 64, DS4_DTYPE_F32}); });
   }
-  for (const RowCase& rows : short_row_grid()) {
+  for (const RowCase& rows : suite.short_rows()) {
     suite.run("4 streams of 48, f16", rows, [](Case& c) { run_case(c, {4, 48, DS4_DTYPE_F16}); });
     suite.run("2 streams of 40, f32", rows, [](Case& c) { run_case(c, {2, 40, DS4_DTYPE_F32}); });
   }

@@ -109,7 +109,7 @@ void index_score_cases(Suite& suite) {
   constexpr ds4_rounding kFp4{DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD};
   for (const bool is_yarn : {false, true}) {
     const std::string kind = is_yarn ? "yarn rope" : "plain rope";
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("unrounded, f32 keys, " + kind, rows,
                 [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, DS4_DTYPE_F32, kNone, is_yarn); });
       suite.run("transformed, f32 keys, " + kind, rows, [&](Case& c) {
@@ -121,13 +121,13 @@ void index_score_cases(Suite& suite) {
     }
   }
   for (const std::uint32_t keys : {DS4_DTYPE_F16, DS4_DTYPE_BF16}) {
-    for (const RowCase& rows : short_row_grid()) {
+    for (const RowCase& rows : suite.short_rows()) {
       suite.run("unrounded, " + std::string(view_dtype_name(keys)) + " keys", rows,
                 [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, keys, kNone, true); });
     }
   }
   for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
-    for (const RowCase& rows : {short_row_grid()[1], short_row_grid()[3]}) {
+    for (const RowCase& rows : {suite.short_rows()[1], suite.short_rows()[3]}) {
       suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
                 [&](Case& c) { run_case(c, dtype, 256, DS4_DTYPE_INDEX_ROW, kTransform, true); });
     }

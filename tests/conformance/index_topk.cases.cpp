@@ -6,7 +6,7 @@ namespace ds4::conformance {
 
 void index_topk_cases(Suite& suite) {
   for (const std::uint32_t k : {1U, 4U, 9U}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("top " + std::to_string(k), rows, [&](Case& c) {
         constexpr std::uint32_t kEntries = 13;
         auto op = c.op<ds4_op_index_topk>(DS4_OP_INDEX_TOPK);

@@ -9,7 +9,7 @@ void commit_cases(Suite& suite, std::uint32_t id, std::uint32_t dtype) {
   constexpr std::uint32_t kCapacity = 8;
   constexpr std::uint32_t kTail = 16;
   for (const std::uint32_t width : {80U, 112U}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(
           std::string(view_dtype_name(dtype)) + " width " + std::to_string(width), rows,
           [&](Case& c) {

@@ -66,13 +66,13 @@ void kv_project_cases(Suite& suite) {
     for (const bool is_yarn : {false, true}) {
       const std::string label =
           std::string(kind.label) + (is_yarn ? ", yarn rope" : ", plain rope");
-      for (const RowCase& rows : row_grid()) {
+      for (const RowCase& rows : suite.rows()) {
         suite.run(label, rows, [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, kind, is_yarn); });
       }
     }
   }
   for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
-    for (const RowCase& rows : short_row_grid()) {
+    for (const RowCase& rows : suite.short_rows()) {
       suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
                 [&](Case& c) { run_case(c, dtype, 256, kKinds[0], true); });
     }

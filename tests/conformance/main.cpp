@@ -70,9 +70,9 @@ int main(int argc, char** argv) {
   for (const OpCases& cases : all_cases()) {
     if (!arguments.op.empty() && cases.op != arguments.op) continue;
     Suite suite(**backend, cases.op, arguments.suite);
-    cases.run(suite);
+    suite.run_all(cases.run);
     reports.push_back(suite.report());
-    ok = ok && suite.report().ok();
+    ok = ok && reports.back().ok();
   }
   print_table(std::cout, reports);
   if (reports.empty()) {

@@ -48,14 +48,14 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool is_yarn) {
 void q_project_cases(Suite& suite) {
   for (const bool is_yarn : {false, true}) {
     const std::string kind = is_yarn ? "yarn rope, " : "plain rope, ";
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(kind + "f32 width 40", rows,
                 [&](Case& c) { run_case(c, DS4_DTYPE_F32, 40, is_yarn); });
     }
   }
   for (const std::uint32_t dtype : accepted_dtypes(suite, DS4_ROLE_MATRIX)) {
     // Both row choices hold rows that end a tile of 2, 4 or 8.
-    for (const RowCase& rows : {short_row_grid()[1], short_row_grid()[3]}) {
+    for (const RowCase& rows : {suite.short_rows()[1], suite.short_rows()[3]}) {
       suite.run(std::string(view_dtype_name(dtype)) + " width 256", rows,
                 [&](Case& c) { run_case(c, dtype, 256, true); });
     }

@@ -21,7 +21,7 @@ void run_case(Case& c, bool has_column) {
 }  // namespace
 
 void sample_argmax_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("ids [rows]", rows, [](Case& c) { run_case(c, false); });
     suite.run("ids [rows, 1]", rows, [](Case& c) { run_case(c, true); });
   }

@@ -6,7 +6,7 @@ namespace ds4::conformance {
 
 void sample_topk_cases(Suite& suite) {
   for (const std::uint32_t k : {1U, 5U, 41U}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("top " + std::to_string(k), rows, [&](Case& c) {
         constexpr std::uint32_t kVocab = 41;
         auto op = c.op<ds4_op_sample>(DS4_OP_SAMPLE_TOPK);

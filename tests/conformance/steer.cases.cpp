@@ -7,7 +7,7 @@ namespace ds4::conformance {
 void steer_cases(Suite& suite) {
   constexpr std::uint32_t kStreams = 4;
   for (const std::uint32_t width : {24U, 64U}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("width " + std::to_string(width), rows, [&](Case& c) {
         auto op = c.op<ds4_op_steer>(DS4_OP_STEER);
         const Weight& direction =

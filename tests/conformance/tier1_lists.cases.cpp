@@ -27,7 +27,7 @@ std::vector<double> wide(std::span<const float> x) {
 
 void topk_cases(Suite& suite) {
   for (const bool is_ascending : {false, true}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(is_ascending ? "ascending ids" : "descending values", rows, [&](Case& c) {
         constexpr std::uint32_t kWidth = 9;
         constexpr std::uint32_t kChosen = 6;
@@ -66,7 +66,7 @@ void topk_cases(Suite& suite) {
 void gather_rows_cases(Suite& suite) {
   for (const std::uint32_t dtype :
        {DS4_DTYPE_F32, DS4_DTYPE_F16, DS4_DTYPE_BF16, DS4_DTYPE_KV_ROW, DS4_DTYPE_INDEX_ROW}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(std::string(view_dtype_name(dtype)), rows, [&](Case& c) {
         constexpr std::uint32_t kWidth = 64;
         auto op = c.op<ds4_op_gather_rows>(DS4_OP_GATHER_ROWS);
@@ -90,7 +90,7 @@ void gather_rows_cases(Suite& suite) {
 }
 
 void scatter_rows_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("f32", rows, [&](Case& c) {
       constexpr std::uint32_t kWidth = 24;
       const std::uint32_t stored = rows.rows + 3;
@@ -118,7 +118,7 @@ void scatter_rows_cases(Suite& suite) {
 }
 
 void page_rows_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("pages of 4", rows, [&](Case& c) {
       constexpr std::uint32_t kPageRows = 4;
       constexpr std::uint32_t kPages = 3;
@@ -151,7 +151,7 @@ void page_rows_cases(Suite& suite) {
 }
 
 void resolve_tokens_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("some sampled", rows, [&](Case& c) {
       auto op = c.op<ds4_op_resolve_tokens>(DS4_OP_RESOLVE_TOKENS);
       const std::vector<std::int32_t> sampled{31, 7, 19};
@@ -173,7 +173,7 @@ void resolve_tokens_cases(Suite& suite) {
 }
 
 void take_columns_cases(Suite& suite) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     suite.run("5 of 8", rows, [&](Case& c) {
       constexpr std::uint32_t kListed = 5;
       auto op = c.op<ds4_op_take_columns>(DS4_OP_TAKE_COLUMNS);

@@ -15,7 +15,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 void unary_cases(Suite& suite) {
   for (const std::uint32_t function :
        {DS4_UNARY_SIGMOID, DS4_UNARY_SILU, DS4_UNARY_RELU, DS4_UNARY_SQRT_SOFTPLUS}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run("function " + std::to_string(function), rows, [&](Case& c) {
         auto op = c.op<ds4_op_unary>(DS4_OP_UNARY);
         const Tensor& x = c.input({rows.rows, 24}, 4);
@@ -45,7 +45,7 @@ void unary_cases(Suite& suite) {
 
 void softmax_sink_cases(Suite& suite) {
   for (const bool has_sink : {false, true}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(has_sink ? "sink" : "no sink", rows, [&](Case& c) {
         constexpr std::uint32_t kHeads = 3;
         constexpr std::uint32_t kWidth = 7;
@@ -90,7 +90,7 @@ void rope_tail_cases(Suite& suite) {
     for (const bool is_inverse : {false, true}) {
       const std::string label =
           std::string(is_yarn ? "yarn" : "plain") + (is_inverse ? ", back" : ", forth");
-      for (const RowCase& rows : row_grid()) {
+      for (const RowCase& rows : suite.rows()) {
         suite.run(label, rows, [&](Case& c) {
           constexpr std::uint32_t kHeads = 2;
           constexpr std::uint32_t kWidth = 80;
@@ -130,7 +130,7 @@ void quant_round_trip_cases(Suite& suite) {
   };
   for (const Kind& kind : kKinds) {
     for (const double scale : {1.0, 1e-5}) {
-      for (const RowCase& rows : row_grid()) {
+      for (const RowCase& rows : suite.rows()) {
         suite.run(kind.label + std::string(scale < 1 ? ", tiny" : ""), rows, [&](Case& c) {
           constexpr std::uint32_t kWidth = 128;
           auto op = c.op<ds4_op_quant_round_trip>(DS4_OP_QUANT_ROUND_TRIP);
@@ -157,7 +157,7 @@ void quant_round_trip_cases(Suite& suite) {
 
 void swiglu_clamp_cases(Suite& suite) {
   for (const double limit : {0.0, 1.0}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(limit > 0 ? "limit 1" : "no limit", rows, [&](Case& c) {
         auto op = c.op<ds4_op_swiglu_clamp>(DS4_OP_SWIGLU_CLAMP);
         const Tensor& gate = c.input({rows.rows, 24}, 3);
@@ -178,7 +178,7 @@ void swiglu_clamp_cases(Suite& suite) {
 
 void rms_norm_cases(Suite& suite) {
   for (const double scale : {1.0, 1e-3}) {
-    for (const RowCase& rows : row_grid()) {
+    for (const RowCase& rows : suite.rows()) {
       suite.run(scale < 1 ? "values as small as eps" : "plain", rows, [&](Case& c) {
         auto op = c.op<ds4_op_rms_norm>(DS4_OP_RMS_NORM);
         const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {40}, 0.2, 1);

@@ -54,6 +54,21 @@ inline constexpr std::array kTolerances{
     Tolerance{"quant_round_trip", "y", 8, "error is 0 but for the transform: codes are exact"},
     Tolerance{"swiglu_clamp", "y", 8, "error has sigmoid and two products"},
     Tolerance{"rms_norm", "y", 8, "error has the sum of squares, root, quotient and gain"},
+    Tolerance{"copy_cast", "y", 0.5, "stored values: error is 0, decoding is exact"},
+    Tolerance{"fill", "y", 0.5, "a constant that F32 holds"},
+    Tolerance{"add", "y", 8, "error has one sum"},
+    Tolerance{"mul", "y", 8, "error has one product"},
+    Tolerance{"scale_add", "y", 8, "error has a product and a sum"},
+    Tolerance{"row_sum", "y", 8, "error has one sum"},
+    Tolerance{"matmul", "y", 8, "error has one sum of products"},
+    Tolerance{"matmul_act", "y", 8, "error has one sum of products"},
+    Tolerance{"grouped_matmul", "y", 8, "error has one sum of products"},
+    Tolerance{"mix_streams", "y", 8, "error has one sum of products"},
+    Tolerance{"normalize_sum", "y", 8, "error has the sum and the quotient"},
+    Tolerance{"sinkhorn_split", "pre", 8, "error has product, sum and sigmoid"},
+    Tolerance{"sinkhorn_split", "post", 8, "error has product, sum and sigmoid"},
+    Tolerance{"sinkhorn_split", "comb", 8, "error has exp and both roundings of each round"},
+    Tolerance{"softmax_pool", "y", 8, "error has softmax of the scores and the weighted sum"},
 };
 
 /// c of an output, or 0 when the table has none: the outputs must then be equal in every bit.

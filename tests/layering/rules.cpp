@@ -43,6 +43,9 @@ const std::vector<Layer>& layers() {
       {"plugins/registry", {"core/base", "plugins/include", "plugins/wrap", "plugins/loader"}},
       {"server", {"core", "plugins"}},
       {"cli", {"core", "plugins"}},
+      // ds4-validate judges backends with the cases that the tests use.
+      {"cli/validate", {"core", "plugins", "cli", "tests/conformance"}},
+      {"tests/conformance", {"core", "plugins", "tests"}},
       {"tests", {"core", "plugins", "server", "cli", "tests"}},
       {"bench", {"core", "plugins", "tests", "bench"}},
   };

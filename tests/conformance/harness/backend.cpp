@@ -2,8 +2,11 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "base/thread_team.hpp"
 #include "ops/views.hpp"
@@ -35,29 +38,52 @@ struct CallError : ds4_error {
   }
 };
 
-void* host_alloc(void*, std::uint64_t bytes, std::uint64_t align, const char*) {
+/// What host_ctx points to.
+struct HostState {
+  explicit HostState(const OpenOptions& chosen) : team(chosen.threads), options(chosen.options) {}
+  ThreadTeam team;
+  std::map<std::string, std::string, std::less<>> options;
+  std::atomic<std::uint64_t> calls{0};
+  std::atomic<std::uint64_t> live{0};
+  HostMemory memory;
+};
+
+HostState& state_of(void* ctx) {
+  return *static_cast<HostState*>(ctx);
+}
+
+void* host_alloc(void* ctx, std::uint64_t bytes, std::uint64_t align, const char*) {
+  HostState& state = state_of(ctx);
+  if (++state.calls == state.memory.fail_at) return nullptr;
   const std::uint64_t unit = align < sizeof(void*) ? sizeof(void*) : align;
-  return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  void* block = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  if (block != nullptr) ++state.live;
+  return block;
 }
 
-ThreadTeam& team(void* ctx) {
-  return *static_cast<ThreadTeam*>(ctx);
+void host_free(void* ctx, void* block) {
+  if (block != nullptr) --state_of(ctx).live;
+  std::free(block);
 }
 
-ds4_host_api make_host(ThreadTeam& threads) {
+ds4_host_api make_host(HostState& state) {
   ds4_host_api host{};
   host.struct_size = sizeof(host);
   host.abi_major = DS4_ABI_MAJOR;
   host.abi_minor = DS4_ABI_MINOR;
-  host.host_ctx = &threads;
+  host.host_ctx = &state;
   host.log = [](void*, std::uint32_t, const char*, const char*) {};
   host.log_enabled = [](void*, std::uint32_t) -> std::uint32_t { return 0; };
   host.alloc = host_alloc;
-  host.free = [](void*, void* p) { std::free(p); };
-  host.team_run = [](void* ctx, ds4_team_fn fn, void* arg) { team(ctx).run(fn, arg); };
-  host.team_barrier = [](void* ctx) { team(ctx).barrier(); };
-  host.team_size = [](void* ctx) { return team(ctx).threads(); };
-  host.get_option = [](void*, const char*) -> const char* { return nullptr; };
+  host.free = host_free;
+  host.team_run = [](void* ctx, ds4_team_fn fn, void* arg) { state_of(ctx).team.run(fn, arg); };
+  host.team_barrier = [](void* ctx) { state_of(ctx).team.barrier(); };
+  host.team_size = [](void* ctx) { return state_of(ctx).team.threads(); };
+  host.get_option = [](void* ctx, const char* key) -> const char* {
+    const auto& options = state_of(ctx).options;
+    const auto at = options.find(std::string_view(key));
+    return at == options.end() ? nullptr : at->second.c_str();
+  };
   host.should_cancel = [](void*) -> std::uint32_t { return 0; };
   host.get_host_extension = [](void*, const char*, std::uint32_t) -> const void* {
     return nullptr;
@@ -68,7 +94,10 @@ ds4_host_api make_host(ThreadTeam& threads) {
 }  // namespace
 
 struct Backend::State {
-  explicit State(std::uint32_t threads) : team(threads), host(make_host(team)) {}
+  explicit State(const OpenOptions& chosen)
+      : host_state(chosen),
+        host(make_host(host_state)),
+        process_allocations(chosen.process_allocations) {}
   ~State() {
     if (workspace) api->buffer_destroy(workspace);
     if (stream) api->stream_destroy(stream);
@@ -79,8 +108,15 @@ struct Backend::State {
   Result<void> open(const std::filesystem::path& file, std::uint32_t index);
   Result<void> reserve_workspace(std::uint64_t bytes);
 
-  ThreadTeam team;
+  Result<void> submission(std::span<const ds4_op* const> ops, const ds4_view& step,
+                          ds4_submission& out);
+  [[nodiscard]] std::uint64_t allocations() const {
+    return host_state.calls.load() + (process_allocations ? process_allocations() : 0);
+  }
+
+  HostState host_state;
   ds4_host_api host;
+  std::uint64_t (*process_allocations)();
   void* library = nullptr;
   const ds4_backend_api* api = nullptr;
   ds4_device* device = nullptr;
@@ -90,6 +126,13 @@ struct Backend::State {
   std::uint32_t memory_kind = 0;
   std::uint64_t alignment = 1;
   std::string title;
+  ds4_device_info info{};
+  const ds4_graph_api* graph = nullptr;
+  std::optional<std::uint8_t> workspace_fill;
+  std::uint64_t enqueue_allocations = 0;
+  std::function<void()> after_enqueue;
+  std::vector<std::vector<std::uint64_t>> descriptors;  // the copies that the backend sees
+  std::vector<const ds4_op*> pointers;
 };
 
 Result<void> Backend::State::open(const std::filesystem::path& file, std::uint32_t index) {
@@ -103,29 +146,33 @@ Result<void> Backend::State::open(const std::filesystem::path& file, std::uint32
     return fail(Errc::unsupported, file.string(), ": ABI ", api->abi_major, ".", api->abi_minor,
                 ", this program has ", DS4_ABI_MAJOR, ".", DS4_ABI_MINOR);
   }
-  ds4_backend_info info{};
-  info.struct_size = sizeof(info);
-  DS4_CHECK(error.check(api->describe(&info, &error), "describe"));
+  ds4_backend_info about{};
+  about.struct_size = sizeof(about);
+  DS4_CHECK(error.check(api->describe(&about, &error), "describe"));
 
   std::vector<ds4_device_info> devices(index + 1);
   for (auto& entry_info : devices) entry_info.struct_size = sizeof(ds4_device_info);
   std::uint32_t count = 0;
   DS4_CHECK(error.check(api->enumerate(devices.data(), index + 1, &count, &error), "enumerate"));
   if (count <= index) {
-    return fail(Errc::unsupported, info.name, ": wanted device ", index, ", it has ", count, ": ",
+    return fail(Errc::unsupported, about.name, ": wanted device ", index, ", it has ", count, ": ",
                 api->device_reason(index));
   }
   const ds4_device_info& chosen = devices[index];
-  if (chosen.memory_kinds == 0) return fail(Errc::unsupported, info.name, ": no memory kind");
+  if (chosen.memory_kinds == 0) return fail(Errc::unsupported, about.name, ": no memory kind");
   memory_kind = chosen.memory[0].kind;
   alignment = chosen.memory[0].alignment;
-  title = std::string(info.name) + " " + info.version + " on " + chosen.name;
+  title = std::string(about.name) + " " + about.version + " on " + chosen.name;
+  info = chosen;
 
   ds4_device_options options{};
   options.struct_size = sizeof(options);
   options.flags = DS4_DEVICE_VALIDATE;
   options.host = &host;
   DS4_CHECK(error.check(api->device_open(index, &options, &device, &error), "device_open"));
+  if ((info.capabilities & DS4_CAP_GRAPH) != 0) {
+    graph = static_cast<const ds4_graph_api*>(api->get_extension("ds4.graph", 1));
+  }
   return error.check(api->stream_create(device, &stream, &error), "stream_create");
 }
 
@@ -146,10 +193,15 @@ Backend::Backend(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Backend::~Backend() = default;
 
 Result<std::unique_ptr<Backend>> Backend::open(const std::filesystem::path& file,
-                                               std::uint32_t device, std::uint32_t threads) {
-  auto state = std::make_unique<State>(threads);
-  DS4_CHECK(state->open(file, device));
+                                               const OpenOptions& options) {
+  auto state = std::make_unique<State>(options);
+  DS4_CHECK(state->open(file, options.device));
   return std::unique_ptr<Backend>(new Backend(std::move(state)));
+}
+
+Result<std::unique_ptr<Backend>> Backend::open(const std::filesystem::path& file,
+                                               std::uint32_t device, std::uint32_t threads) {
+  return open(file, OpenOptions{device, threads, {}, nullptr});
 }
 
 const std::string& Backend::title() const noexcept {
@@ -230,25 +282,123 @@ Result<std::uint32_t> Backend::support(const ds4_op& op, std::string* why) {
   return answer.level;
 }
 
-Result<void> Backend::run(std::span<const ds4_op* const> ops, const ds4_view& step) {
-  const ds4_backend_api& api = *state_->api;
+Result<void> Backend::State::submission(std::span<const ds4_op* const> ops, const ds4_view& step,
+                                        ds4_submission& out) {
   const auto count = static_cast<std::uint32_t>(ops.size());
   CallError error;
   std::uint64_t bytes = 0;
-  DS4_CHECK(error.check(api.workspace_size(state_->device, ops.data(), count, &bytes, &error),
+  DS4_CHECK(error.check(api->workspace_size(device, ops.data(), count, &bytes, &error),
                         "workspace_size"));
-  DS4_CHECK(state_->reserve_workspace(bytes));
-  ds4_submission submission{};
-  submission.struct_size = sizeof(submission);
-  submission.count = count;
-  submission.ops = ops.data();
-  submission.step = step;
+  DS4_CHECK(reserve_workspace(bytes));
+  if (workspace_fill && workspace_bytes != 0) {
+    DS4_CHECK(error.check(
+        api->buffer_fill(stream, workspace, 0, workspace_bytes, *workspace_fill, &error),
+        "buffer_fill of the workspace"));
+  }
+  descriptors.resize(std::max(descriptors.size(), ops.size()));
+  pointers.resize(ops.size());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    descriptors[i].resize((ops[i]->struct_size + 7) / 8);
+    std::memcpy(descriptors[i].data(), ops[i], ops[i]->struct_size);
+    pointers[i] = reinterpret_cast<const ds4_op*>(descriptors[i].data());
+  }
+  out = {};
+  out.struct_size = sizeof(out);
+  out.count = count;
+  out.ops = pointers.data();
+  out.step = step;
   if (bytes != 0) {
     const auto words = static_cast<std::uint32_t>((bytes + 3) / 4);
-    submission.workspace = make_view(state_->workspace, 0, DS4_DTYPE_F32, {words});
+    out.workspace = make_view(workspace, 0, DS4_DTYPE_F32, {words});
   }
-  DS4_CHECK(error.check(api.enqueue(state_->stream, &submission, &error), "enqueue"));
-  return error.check(api.stream_sync(state_->stream, &error), "stream_sync");
+  return {};
+}
+
+Result<void> Backend::run(std::span<const ds4_op* const> ops, const ds4_view& step) {
+  State& s = *state_;
+  CallError error;
+  ds4_submission submission{};
+  DS4_CHECK(s.submission(ops, step, submission));
+  const std::uint64_t before = s.allocations();
+  const ds4_status status = s.api->enqueue(s.stream, &submission, &error);
+  s.enqueue_allocations += s.allocations() - before;
+  if (s.after_enqueue) s.after_enqueue();
+  for (std::vector<std::uint64_t>& words : s.descriptors) {
+    std::fill(words.begin(), words.end(), 0xDBDBDBDBDBDBDBDBULL);
+  }
+  std::fill(s.pointers.begin(), s.pointers.end(), nullptr);
+  DS4_CHECK(error.check(status, "enqueue"));
+  return error.check(s.api->stream_sync(s.stream, &error), "stream_sync");
+}
+
+void Backend::set_workspace_fill(std::optional<std::uint8_t> fill) noexcept {
+  state_->workspace_fill = fill;
+}
+std::uint64_t Backend::take_enqueue_allocations() noexcept {
+  return std::exchange(state_->enqueue_allocations, 0);
+}
+void Backend::set_after_enqueue(std::function<void()> look) {
+  state_->after_enqueue = std::move(look);
+}
+
+bool Backend::takes_graph(std::span<const ds4_op* const> ops) {
+  const State& s = *state_;
+  return s.graph != nullptr &&
+         s.graph->graph_supported(s.device, ops.data(), static_cast<std::uint32_t>(ops.size())) !=
+             0;
+}
+
+Result<ds4_graph*> Backend::capture(std::span<const ds4_op* const> ops, const ds4_view& step) {
+  State& s = *state_;
+  CallError error;
+  ds4_submission submission{};
+  DS4_CHECK(s.submission(ops, step, submission));
+  ds4_graph* graph = nullptr;
+  DS4_CHECK(
+      error.check(s.graph->graph_capture(s.stream, &submission, &graph, &error), "graph_capture"));
+  for (std::vector<std::uint64_t>& words : s.descriptors) {
+    std::fill(words.begin(), words.end(), 0xDBDBDBDBDBDBDBDBULL);
+  }
+  return graph;
+}
+
+Result<void> Backend::launch(ds4_graph* graph) {
+  State& s = *state_;
+  CallError error;
+  const std::uint64_t before = s.allocations();
+  const ds4_status status = s.graph->graph_launch(graph, s.stream, &error);
+  s.enqueue_allocations += s.allocations() - before;
+  DS4_CHECK(error.check(status, "graph_launch"));
+  return error.check(s.api->stream_sync(s.stream, &error), "stream_sync");
+}
+
+void Backend::destroy_graph(ds4_graph* graph) noexcept {
+  if (graph != nullptr) state_->graph->graph_destroy(graph);
+}
+
+const ds4_backend_api& Backend::api() const noexcept {
+  return *state_->api;
+}
+const ds4_device_info& Backend::info() const noexcept {
+  return state_->info;
+}
+const ds4_host_api& Backend::host() const noexcept {
+  return state_->host;
+}
+HostMemory& Backend::host_memory() noexcept {
+  HostState& host = state_->host_state;
+  host.memory.calls = host.calls;
+  host.memory.live = host.live;
+  return host.memory;
+}
+ds4_device* Backend::device() const noexcept {
+  return state_->device;
+}
+ds4_stream* Backend::stream() const noexcept {
+  return state_->stream;
+}
+bool Backend::has(std::uint64_t capability) const noexcept {
+  return (state_->info.capabilities & capability) == capability;
 }
 
 }  // namespace ds4::conformance

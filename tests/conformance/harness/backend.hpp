@@ -3,7 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +16,22 @@
 
 namespace ds4::conformance {
 
+/// How a backend is opened, and what its host does.
+struct OpenOptions {
+  std::uint32_t device = 0;
+  std::uint32_t threads = 2;
+  std::map<std::string, std::string, std::less<>> options;  ///< answers of get_option
+  /// Allocations of the whole process so far, where the program counts them; null: unknown.
+  std::uint64_t (*process_allocations)() = nullptr;
+};
+
+/// What the host's allocator was asked for, and when it is to fail.
+struct HostMemory {
+  std::uint64_t calls = 0;
+  std::uint64_t live = 0;     ///< blocks not given back
+  std::uint64_t fail_at = 0;  ///< the number of the call that gives null; 0: none
+};
+
 /// A backend opened through its plain C entry, with one device and one stream: what the op cases
 /// run on. Not thread-safe. Everything that was created is released with it, in legal order.
 class Backend {
@@ -21,6 +40,8 @@ class Backend {
   /// without the device.
   static Result<std::unique_ptr<Backend>> open(const std::filesystem::path& file,
                                                std::uint32_t device, std::uint32_t threads);
+  static Result<std::unique_ptr<Backend>> open(const std::filesystem::path& file,
+                                               const OpenOptions& options);
   ~Backend();
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
@@ -43,8 +64,32 @@ class Backend {
 
   /// DS4_SUPPORT_*; the reason is appended to `why` when it is given.
   Result<std::uint32_t> support(const ds4_op& op, std::string* why = nullptr);
-  /// Runs the ops and waits for them.
+  /// Runs the ops and waits for them. The backend gets copies of the descriptors, which are
+  /// overwritten as soon as enqueue returns.
   Result<void> run(std::span<const ds4_op* const> ops, const ds4_view& step);
+
+  /// The byte that the workspace is filled with before each run; nothing: it is left as it is.
+  void set_workspace_fill(std::optional<std::uint8_t> fill) noexcept;
+  /// Allocations inside enqueue since the last call: of the host's allocator, and of the process
+  /// where they are counted.
+  [[nodiscard]] std::uint64_t take_enqueue_allocations() noexcept;
+  /// Called after each enqueue, on the thread that made it.
+  void set_after_enqueue(std::function<void()> look);
+
+  /// Whether the device has "ds4.graph" and takes these ops.
+  [[nodiscard]] bool takes_graph(std::span<const ds4_op* const> ops);
+  Result<ds4_graph*> capture(std::span<const ds4_op* const> ops, const ds4_view& step);
+  /// Runs a graph and waits for it.
+  Result<void> launch(ds4_graph* graph);
+  void destroy_graph(ds4_graph* graph) noexcept;
+
+  [[nodiscard]] const ds4_backend_api& api() const noexcept;
+  [[nodiscard]] const ds4_device_info& info() const noexcept;
+  [[nodiscard]] const ds4_host_api& host() const noexcept;
+  [[nodiscard]] HostMemory& host_memory() noexcept;
+  [[nodiscard]] ds4_device* device() const noexcept;
+  [[nodiscard]] ds4_stream* stream() const noexcept;
+  [[nodiscard]] bool has(std::uint64_t capability) const noexcept;
 
  private:
   struct State;

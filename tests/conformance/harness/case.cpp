@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/checked.hpp"
 #include "format/half.hpp"
 #include "format/quants/quants.hpp"
 #include "tests/conformance/harness/row_codec.hpp"
@@ -62,14 +63,20 @@ void random_row(Random& random, const ds4_view& view, std::byte* row) {
 
 }  // namespace
 
-Case::Case(Backend& backend, std::uint64_t seed, std::string_view label, const RowCase& rows)
-    : backend_(backend), random_(seed, label), rows_(rows) {
+Case::Case(Backend& backend, std::uint64_t seed, std::string_view label, const RowCase& rows,
+           CaseOptions options)
+    : backend_(backend),
+      random_(seed, label),
+      rows_(rows),
+      options_(std::move(options)),
+      sizes_(seed, "sizes of " + std::string(label)) {
   std::vector<std::int32_t> header(DS4_STEP_HEADER_WORDS, 0);
   header[DS4_STEP_ROWS] = static_cast<std::int32_t>(rows.decode_rows + rows.prefill_rows);
   header[DS4_STEP_DECODE_ROWS] = static_cast<std::int32_t>(rows.decode_rows);
   header[DS4_STEP_PREFILL_ROWS] = static_cast<std::int32_t>(rows.prefill_rows);
   header[DS4_STEP_PREFILL_SLOT] = rows.prefill_rows == 0 ? -1 : 1;
   step_ = ints({DS4_STEP_HEADER_WORDS}, header).view;
+  dtype_ = DS4_DTYPE_F32;
 }
 
 Case::~Case() {
@@ -85,8 +92,40 @@ void Case::fail_with(const Error& error) {
   if (!outcome_.failure) outcome_.failure = error;
 }
 
+std::uint32_t Case::extent(std::uint32_t usual, std::uint32_t low, std::uint32_t unit,
+                           std::uint32_t high) {
+  std::uint32_t value = usual;
+  if (extents_.size() < options_.extents.size()) {
+    value = options_.extents[extents_.size()];
+  } else if (options_.draws_extents) {
+    // Half of the sizes lie around a power of two, where tiles end; the others are log-uniform.
+    const double span = std::log2(static_cast<double>(high) / low);
+    const double share = 0.5 * (sizes_.uniform() + 1);
+    const double drawn = low * std::exp2(share * span);
+    value = static_cast<std::uint32_t>(drawn);
+    if (sizes_.below(2) == 0) {
+      value = (1U << static_cast<std::uint32_t>(std::ilogb(drawn))) + sizes_.below(3) - 1;
+    }
+  }
+  value = std::clamp(value / unit * unit, (low + unit - 1) / unit * unit, std::max(high, usual));
+  extents_.push_back(value);
+  return value;
+}
+
+void Case::note_dtype(std::uint32_t dtype) noexcept {
+  if (dtype_ == DS4_DTYPE_F32 && dtype != DS4_DTYPE_F32 && dtype != DS4_DTYPE_I32) dtype_ = dtype;
+}
+
 double Case::sample() {
   switch (rows_.values) {
+    case Values::equal:
+      return 0.75;
+    case Values::powers:
+      return std::ldexp(random_.below(2) == 0 ? 1.0 : -1.0, static_cast<int>(random_.below(9)) - 5);
+    case Values::sparse:
+      return random_.below(16) == 0 ? random_.normal() : random_.below(2) == 0 ? 0.0 : -0.0;
+    case Values::tiny:
+      return 1e-30 * random_.normal();
     case Values::zero:
       return 0;
     case Values::large:
@@ -97,9 +136,15 @@ double Case::sample() {
 }
 
 Tensor& Case::allocate(ds4_view view, const std::vector<std::byte>* content) {
+  note_dtype(view.dtype);
   Tensor& tensor = tensors_.emplace_back();
-  tensor.begin = std::max(kGuardBytes, backend_.alignment());
-  const std::uint64_t bytes = view_span_bytes(view);
+  // No more aligned than the device asks for.
+  tensor.begin = round_up(kGuardBytes, 2 * backend_.alignment()) + backend_.alignment();
+  std::uint64_t bytes = view_span_bytes(view);
+  if (view.rank == 1 && view.extent[0] != 0 && !is_row_dtype(view.dtype)) {
+    // Single values may lie apart, as the columns of the step block's row table do.
+    bytes = (view.extent[0] - 1) * view.stride[0] + element_bytes(view.dtype);
+  }
   tensor.initial.assign(2 * tensor.begin + bytes, kGuard);
   std::fill_n(tensor.initial.begin() + static_cast<std::ptrdiff_t>(tensor.begin), bytes,
               view.dtype == DS4_DTYPE_I32 ? kPoisonInt : kPoison);
@@ -255,6 +300,7 @@ const Weight& Case::import(std::uint32_t dtype, std::uint32_t role,
   std::copy(extents.begin(), extents.end(), desc.extent);
   desc.bytes = bytes.size();
   desc.name = "conformance";
+  note_dtype(dtype);
   Weight& weight = weights_.emplace_back();
   weight.width = *(extents.end() - 1);
   weight.values = std::move(values);

@@ -73,10 +73,39 @@ struct Check {
   std::function<bool(std::size_t row)> written = {};
 };
 
+/// What a run of a case looks at. Only `all` looks at several things.
+enum class Aspect {
+  all,             ///< fused op, composition, formula and memory
+  result,          ///< the op against the reference backend, if there is one, and the formula
+  composition,     ///< the op against its composition on the same device; fused ops only
+  memory,          ///< guards, inputs, padding; no dependence on what the workspace held
+  determinism,     ///< the same bits again and again
+  row_invariance,  ///< the same bits row by row
+  allocation,      ///< nothing is allocated in enqueue
+  graph,           ///< capture and replay, with the step block changed in between
+  errors,          ///< fields that cannot be right are refused with the right code
+};
+
+/// The outputs of a case, by check, as the backend left them.
+using Outputs = std::vector<std::vector<std::byte>>;
+
+/// How a case runs.
+struct CaseOptions {
+  Aspect aspect = Aspect::all;
+  std::uint32_t repeats = 20;          ///< runs of determinism, replays of graph
+  double tolerance_scale = 1;          ///< for investigations: not conformant when above 1
+  const Outputs* reference = nullptr;  ///< what the reference backend gave
+  Outputs* record = nullptr;           ///< keeps the outputs and compares nothing
+  /// Sizes that Case::extent() gives, in order; missing ones are drawn when `draws`, else usual.
+  std::vector<std::uint32_t> extents;
+  bool draws_extents = false;
+};
+
 /// What one case found.
 struct Outcome {
   std::optional<Error> failure;
   bool composed = false;   ///< the backend does not have the fused op: nothing to compare
+  bool skipped = false;    ///< the aspect does not apply
   double worst_ratio = 0;  ///< error / limit of the worst element
   double worst_error = 0;
   double worst_limit = 0;
@@ -88,13 +117,23 @@ struct Outcome {
 /// same backend from the same memory and compares. A failing call is kept and ends the case.
 class Case {
  public:
-  Case(Backend& backend, std::uint64_t seed, std::string_view label, const RowCase& rows);
+  Case(Backend& backend, std::uint64_t seed, std::string_view label, const RowCase& rows,
+       CaseOptions options = {});
   ~Case();
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
 
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] const RowCase& rows() const noexcept { return rows_; }
+
+  /// A size of the case: `usual`, or any multiple of `unit` from `low` to `high` when sizes are
+  /// drawn. Asked for before anything that has the size.
+  std::uint32_t extent(std::uint32_t usual, std::uint32_t low = 1, std::uint32_t unit = 1,
+                       std::uint32_t high = 300);
+  /// What extent() gave, in order.
+  [[nodiscard]] const std::vector<std::uint32_t>& extents() const noexcept { return extents_; }
+  /// The element type that a table names the case by: the first one that is not plain.
+  [[nodiscard]] std::uint32_t dtype() const noexcept { return dtype_; }
 
   /// An F32 input of the case's kind of values, times `scale`.
   const Tensor& input(std::initializer_list<std::uint32_t> extents, double scale = 1);
@@ -149,6 +188,18 @@ class Case {
   Result<void> restore();
   Result<std::vector<std::vector<std::byte>>> snapshot(const std::vector<Check>& checks);
   Result<void> run(const ds4_op& fused, const std::vector<Check>& checks);
+  Result<Outputs> run_once(std::span<const ds4_op* const> ops, const std::vector<Check>& checks);
+  Result<void> run_result(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_composition(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_memory(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_repeated(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_by_row(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_counted(const ds4_op& op);
+  Result<void> run_wrong(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> run_graph(const ds4_op& op, const std::vector<Check>& checks);
+  Result<void> same_bits_as(const Outputs& wanted, const Outputs& got,
+                            const std::vector<Check>& checks, std::string_view how) const;
+  void note_dtype(std::uint32_t dtype) noexcept;
   Result<void> check_output(const Check& check, const std::vector<std::byte>& fused,
                             const std::vector<std::byte>& composed);
   Result<void> check_row(const Check& check, std::size_t index, const std::byte* fused,
@@ -166,7 +217,15 @@ class Case {
   std::deque<Weight> weights_;
   ds4_view step_{};
   Outcome outcome_;
+  CaseOptions options_;
+  Random sizes_;
+  std::vector<std::uint32_t> extents_;
+  std::uint32_t dtype_ = DS4_DTYPE_F32;
+  bool has_floats_ = false;
   double tolerance_ = 0;  // c of the check that runs
+  // What a comparison calls its two sides.
+  std::string_view first_name_ = "fused";
+  std::string_view second_name_ = "composed";
   std::string_view op_name_;
 };
 

@@ -23,11 +23,11 @@ std::vector<std::uint32_t> accepted_dtypes(Suite& suite, std::uint32_t role);
 /// every accepted dtype at 256 on the short ones.
 template <class Body>
 void over_dtypes(Suite& suite, std::uint32_t role, std::uint32_t small_width, Body body) {
-  for (const RowCase& rows : row_grid()) {
+  for (const RowCase& rows : suite.rows()) {
     body("f32 width " + std::to_string(small_width), DS4_DTYPE_F32, small_width, rows);
   }
   for (const std::uint32_t dtype : accepted_dtypes(suite, role)) {
-    for (const RowCase& rows : short_row_grid()) {
+    for (const RowCase& rows : suite.short_rows()) {
       body(std::string(view_dtype_name(dtype)) + " width 256", dtype, 256U, rows);
     }
   }

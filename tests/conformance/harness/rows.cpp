@@ -1,5 +1,7 @@
 #include "tests/conformance/harness/rows.hpp"
 
+#include <algorithm>
+
 #include "ops/views.hpp"
 
 namespace ds4::conformance {
@@ -82,6 +84,59 @@ std::vector<RowCase> row_grid() {
 
 std::vector<RowCase> short_row_grid() {
   return {all_rows(1), all_rows(5), padded(), prefill(), apart(), tile("a tile with 2 rows", 6, 2)};
+}
+
+std::vector<RowCase> wide_row_grid() {
+  std::vector<RowCase> grid = row_grid();
+  for (const std::uint32_t rows : {4U, 7U, 8U, 9U, 15U, 16U, 31U, 32U, 33U, 64U, 65U}) {
+    grid.push_back(all_rows(rows));
+  }
+  grid.push_back(all_rows(3, Values::equal, " of equal values"));
+  grid.push_back(all_rows(3, Values::powers, " of powers of two"));
+  grid.push_back(all_rows(3, Values::sparse, " of few values"));
+  grid.push_back(all_rows(3, Values::tiny, " of tiny values"));
+  return grid;
+}
+
+RowCase random_rows(Random& random, std::uint32_t most) {
+  RowCase result;
+  const std::uint32_t held = 1 + random.below(std::max(most, 1U));
+  result.rows = held + random.below(3);  // padding behind
+  result.decode_rows = random.below(held + 1);
+  result.prefill_rows = held - result.decode_rows;
+  result.tile_rows = result.rows;
+  switch (random.below(4)) {
+    case 0:
+      result.range = range_all(result.rows);
+      result.count = result.rows;
+      break;
+    case 1:
+      result.range = range_prefill(result.prefill_rows);
+      result.first = result.decode_rows;
+      result.count = result.prefill_rows;
+      break;
+    case 2: {
+      const std::uint32_t begin = random.below(result.rows);
+      const std::uint32_t rest = result.rows - begin;
+      result.range = {rest, DS4_STEP_ROWS, begin, DS4_SLOT_NONE};
+      result.first = begin;
+      result.count = held > begin ? held - begin : 0;
+      result.tile_first = begin;
+      result.tile_rows = rest;
+      break;
+    }
+    default:
+      result.range = range_counted(result.rows, DS4_STEP_ROWS);
+      result.count = held;
+      break;
+  }
+  result.gap = random.below(3) == 0 ? 8 * random.below(3) : 0;
+  constexpr Values kValues[] = {Values::normal, Values::normal, Values::large,  Values::powers,
+                                Values::sparse, Values::equal,  Values::normal, Values::zero};
+  result.values = kValues[random.below(8)];
+  result.label = std::to_string(result.decode_rows) + " + " + std::to_string(result.prefill_rows) +
+                 " of " + std::to_string(result.rows) + " rows at random";
+  return result;
 }
 
 }  // namespace ds4::conformance

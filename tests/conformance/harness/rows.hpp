@@ -6,11 +6,20 @@
 #include <vector>
 
 #include "ds4/ops.h"
+#include "tests/conformance/harness/random.hpp"
 
 namespace ds4::conformance {
 
 /// What the values of the inputs look like.
-enum class Values { normal, zero, large };
+enum class Values {
+  normal,
+  zero,
+  large,   ///< 1e4 times normal
+  equal,   ///< all the same: every order is a tie
+  powers,  ///< +-2^-5 .. 2^3: sums are exact, ties are frequent
+  sparse,  ///< mostly +0 and -0
+  tiny,    ///< 1e-30 times normal: products are denormal or vanish
+};
 
 /// One choice of rows: what the step block says, which range the op has, and how outputs are
 /// placed.
@@ -35,6 +44,12 @@ struct RowCase {
 /// 1, 2, 3, 5 and 17 rows; decode and prefill together, each alone, with padding; tiles; rows that
 /// lie apart; no rows; inputs of zeros and of large values.
 [[nodiscard]] std::vector<RowCase> row_grid();
+
+/// More kinds of values and row counts around tiles.
+[[nodiscard]] std::vector<RowCase> wide_row_grid();
+
+/// Rows of a step at random: 1 to `most` of them, any range, any kind of values.
+[[nodiscard]] RowCase random_rows(Random& random, std::uint32_t most);
 
 /// A few of row_grid() that differ most: for ops whose other choices multiply.
 [[nodiscard]] std::vector<RowCase> short_row_grid();

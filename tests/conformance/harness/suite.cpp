@@ -3,10 +3,16 @@
 #include <algorithm>
 
 #include <iomanip>
+#include <utility>
 
 #include "tests/conformance/tolerances.hpp"
 
 namespace ds4::conformance {
+namespace {
+
+constexpr std::uint32_t kMostDrawnRows = 40;
+
+}  // namespace
 
 bool OpReport::ok() const {
   // One flip is legal in any number of values: a share cannot be told from a handful.
@@ -19,26 +25,161 @@ std::string_view OpReport::state() const {
   return composed == cases ? "composed" : "ok";
 }
 
+OpReport summed(std::string op, std::span<const CaseRecord> records) {
+  OpReport report;
+  report.op = std::move(op);
+  for (const CaseRecord& record : records) {
+    const Outcome& outcome = record.outcome;
+    if (outcome.skipped) continue;
+    ++report.cases;
+    if (outcome.composed) ++report.composed;
+    if (outcome.failure) report.failures.push_back(record.label + ": " + outcome.failure->what);
+    report.values += outcome.values;
+    report.flips += outcome.flips;
+    if (outcome.worst_ratio > report.worst_ratio) {
+      report.worst_ratio = outcome.worst_ratio;
+      report.worst_error = outcome.worst_error;
+      report.worst_limit = outcome.worst_limit;
+    }
+  }
+  return report;
+}
+
 Suite::Suite(Backend& backend, std::string_view op, SuiteOptions options)
-    : backend_(backend), options_(std::move(options)) {
-  report_.op = op;
+    : backend_(backend), op_(op), options_(std::move(options)) {}
+
+std::vector<RowCase> Suite::drawn(std::size_t count, std::string_view of) const {
+  Random random(options_.seed,
+                op_ + "/rows/" + std::string(of) + "/" + std::to_string(drawn_index_));
+  const std::uint32_t most = shape_.empty() ? kMostDrawnRows : shape_[0];
+  std::vector<RowCase> result;
+  for (std::size_t i = 0; i < count; ++i) result.push_back(random_rows(random, most));
+  return result;
+}
+
+std::vector<RowCase> Suite::rows() {
+  std::vector<RowCase> grid = options_.grid == Grid::full ? wide_row_grid() : row_grid();
+  return is_drawn_ || counts_only_ ? drawn(grid.size(), "all") : grid;
+}
+
+std::vector<RowCase> Suite::short_rows() {
+  std::vector<RowCase> grid = short_row_grid();
+  return is_drawn_ || counts_only_ ? drawn(grid.size(), "few") : grid;
 }
 
 void Suite::run(const std::string& label, const RowCase& rows, const Body& body) {
+  if (!is_drawn_ && !counts_only_ && options_.grid == Grid::full) {
+    run_one(label, rows, body, false);
+    for (const char* variant : {", sizes A", ", sizes B"}) {
+      run_one(label + variant, rows, body, true);
+    }
+    return;
+  }
+  run_one(label, rows, body, is_drawn_);
+}
+
+void Suite::run_one(const std::string& label, const RowCase& rows, const Body& body, bool draws) {
+  const std::uint32_t number = next_++;
+  if (counts_only_) return;
+  if (is_drawn_ ? number != drawn_number_ : options_.only_number.value_or(number) != number) return;
   const std::string full = label + ", " + rows.label;
   if (full.find(options_.only_case) == std::string::npos) return;
-  Case test(backend_, options_.seed, report_.op + "/" + full, rows);
+
+  if (options_.most_cases != 0 && !options_.only_number) {
+    // An element type is known once a case of the label has run.
+    const auto known = label_dtype_.find(label);
+    if (known != label_dtype_.end() && cases_of_dtype_[known->second] >= options_.most_cases) {
+      return;
+    }
+  }
+
+  CaseOptions options;
+  options.aspect = options_.aspect;
+  options.repeats = options_.repeats;
+  options.tolerance_scale = options_.tolerance_scale;
+  options.draws_extents = draws;
+  if (shape_.size() > 1) options.extents.assign(shape_.begin() + 1, shape_.end());
+  const std::string name = op_ + "/" + full + (is_drawn_ ? "/" + std::to_string(drawn_index_) : "");
+  Outputs reference;
+  if (options_.reference != nullptr && options_.aspect == Aspect::result) {
+    CaseOptions recording = options;
+    recording.record = &reference;
+    Case on_reference(*options_.reference, options_.seed, name, rows, recording);
+    body(on_reference);
+    if (!on_reference.outcome().failure) options.reference = &reference;
+  }
+  Case test(backend_, options_.seed, name, rows, std::move(options));
   body(test);
-  const Outcome& outcome = test.outcome();
-  ++report_.cases;
-  if (outcome.composed) ++report_.composed;
-  if (outcome.failure) report_.failures.push_back(full + ": " + outcome.failure->what);
-  report_.values += outcome.values;
-  report_.flips += outcome.flips;
-  if (outcome.worst_ratio > report_.worst_ratio) {
-    report_.worst_ratio = outcome.worst_ratio;
-    report_.worst_error = outcome.worst_error;
-    report_.worst_limit = outcome.worst_limit;
+  label_dtype_[label] = test.dtype();
+  ++cases_of_dtype_[test.dtype()];
+  CaseRecord record;
+  record.number = is_drawn_ ? drawn_index_ : number;
+  record.label = full;
+  record.dtype = test.dtype();
+  record.outcome = test.outcome();
+  if (draws) {
+    record.shape.push_back(shape_.empty() ? kMostDrawnRows : shape_[0]);
+    record.shape.insert(record.shape.end(), test.extents().begin(), test.extents().end());
+  }
+  records_.push_back(std::move(record));
+}
+
+void Suite::run_all(void (*cases)(Suite& suite)) {
+  next_ = 0;
+  if (options_.fuzz != 0) {
+    draw(cases);
+  } else {
+    cases(*this);
+  }
+}
+
+void Suite::draw(void (*cases)(Suite& suite)) {
+  counts_only_ = true;
+  cases(*this);
+  counts_only_ = false;
+  case_count_ = next_;
+  if (case_count_ == 0) return;
+  const std::uint32_t first = options_.only_number.value_or(0);
+  const std::uint32_t end = options_.only_number ? first + 1 : options_.fuzz;
+  for (std::uint32_t i = first; i < end; ++i) {
+    CaseRecord record = run_drawn(cases, i, options_.shape);
+    if (record.outcome.failure && options_.shape.empty()) shrink(cases, record);
+    records_.push_back(std::move(record));
+  }
+}
+
+CaseRecord Suite::run_drawn(void (*cases)(Suite& suite), std::uint32_t index,
+                            const std::vector<std::uint32_t>& shape) {
+  Random random(options_.seed, op_ + "/case/" + std::to_string(index));
+  drawn_index_ = index;
+  drawn_number_ = random.below(case_count_);
+  shape_ = shape;
+  is_drawn_ = true;
+  next_ = 0;
+  std::vector<CaseRecord> kept = std::exchange(records_, {});
+  cases(*this);
+  CaseRecord result = records_.empty() ? CaseRecord{} : std::move(records_.front());
+  records_ = std::move(kept);
+  is_drawn_ = false;
+  shape_.clear();
+  result.number = index;
+  return result;
+}
+
+/// Halves one size after the other for as long as the case still fails.
+void Suite::shrink(void (*cases)(Suite& suite), CaseRecord& record) {
+  bool has_shrunk = true;
+  for (int rounds = 0; has_shrunk && rounds < 12; ++rounds) {
+    has_shrunk = false;
+    for (std::size_t k = 0; k < record.shape.size(); ++k) {
+      std::vector<std::uint32_t> smaller = record.shape;
+      if (smaller[k] < 2) continue;
+      smaller[k] /= 2;
+      CaseRecord again = run_drawn(cases, record.number, smaller);
+      if (!again.outcome.failure || again.shape == record.shape) continue;
+      record = std::move(again);
+      has_shrunk = true;
+    }
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -27,11 +29,40 @@ struct OpReport {
   [[nodiscard]] std::string_view state() const;
 };
 
+/// How many cases there are.
+enum class Grid {
+  quick,  ///< the usual sizes of each op
+  full    ///< more rows and kinds of values, and each case again with two drawn sets of sizes
+};
+
 /// What a run looks at.
 struct SuiteOptions {
   std::uint64_t seed = 1;
   std::string only_case;  ///< run cases whose label contains this
+  Aspect aspect = Aspect::all;
+  Grid grid = Grid::quick;
+  Backend* reference = nullptr;              ///< what results are compared with, or null
+  std::optional<std::uint32_t> only_number;  ///< run this case alone
+  std::uint32_t most_cases = 0;              ///< of one op and element type; 0: all
+  std::uint32_t repeats = 20;
+  double tolerance_scale = 1;
+  /// Cases with sizes and rows drawn from the seed, instead of the grid; 0: the grid.
+  std::uint32_t fuzz = 0;
+  /// Sizes of a drawn case: most rows, then what Case::extent() is to give.
+  std::vector<std::uint32_t> shape;
 };
+
+/// One case that ran.
+struct CaseRecord {
+  std::uint32_t number = 0;  ///< counts through the op's cases; of a drawn case, its index
+  std::string label;
+  std::uint32_t dtype = 0;
+  Outcome outcome;
+  std::vector<std::uint32_t> shape;  ///< as SuiteOptions::shape
+};
+
+/// All cases that were not skipped, summed up.
+[[nodiscard]] OpReport summed(std::string op, std::span<const CaseRecord> records);
 
 /// Runs the cases of one op on one backend.
 class Suite {
@@ -41,14 +72,38 @@ class Suite {
   Suite(Backend& backend, std::string_view op, SuiteOptions options);
 
   [[nodiscard]] Backend& backend() noexcept { return backend_; }
+  /// The rows that an op is tried with: all of the grid's, and a few that differ most.
+  [[nodiscard]] std::vector<RowCase> rows();
+  [[nodiscard]] std::vector<RowCase> short_rows();
   /// Runs one case; its label is "<label>, <rows.label>".
   void run(const std::string& label, const RowCase& rows, const Body& body);
-  [[nodiscard]] const OpReport& report() const noexcept { return report_; }
+  /// Everything that the options ask for.
+  void run_all(void (*cases)(Suite& suite));
+
+  [[nodiscard]] OpReport report() const { return summed(op_, records_); }
+  [[nodiscard]] const std::vector<CaseRecord>& records() const noexcept { return records_; }
 
  private:
+  [[nodiscard]] std::vector<RowCase> drawn(std::size_t count, std::string_view of) const;
+  void run_one(const std::string& label, const RowCase& rows, const Body& body, bool draws);
+  void draw(void (*cases)(Suite& suite));
+  void shrink(void (*cases)(Suite& suite), CaseRecord& record);
+  CaseRecord run_drawn(void (*cases)(Suite& suite), std::uint32_t index,
+                       const std::vector<std::uint32_t>& shape);
+
   Backend& backend_;
+  std::string op_;
   SuiteOptions options_;
-  OpReport report_;
+  std::vector<CaseRecord> records_;
+  std::map<std::uint32_t, std::uint32_t> cases_of_dtype_;
+  std::map<std::string, std::uint32_t> label_dtype_;  // what a label's cases turned out to be
+  std::uint32_t case_count_ = 0;
+  std::uint32_t next_ = 0;          // number of the next case
+  bool counts_only_ = false;        // bodies do not run
+  bool is_drawn_ = false;           // rows and sizes are drawn
+  std::uint32_t drawn_index_ = 0;   // which one
+  std::uint32_t drawn_number_ = 0;  // the case that it is made from
+  std::vector<std::uint32_t> shape_;
 };
 
 /// The cases of one op.

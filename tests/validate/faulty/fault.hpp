@@ -1,0 +1,51 @@
+/// The planted fault that is switched on, if any: option faulty.fault=NAME (or faulty=none).
+#pragma once
+
+#include <atomic>
+#include <string_view>
+
+namespace ds4::reference {
+
+enum class Fault : int {
+  none,
+  transpose,
+  ring_off_by_one,
+  no_inverse_rope,
+  unstable_topk,
+  writes_past_end,
+  allocates,
+  graph_constants,
+  ignores_eps,
+  reads_workspace,
+  modifies_input,
+  wrong_code,
+  takes_unknown_flags,
+  takes_half_imports,
+  leaks_memory,
+  leaks_descriptor,
+  leaks_thread,
+  closes_early,
+  unordered_sum,
+  row_dependence,
+  fp_control,
+  changes_directory,
+  false_capability,
+  inf_rows,
+  clamps_gate,
+  drops_sinks,
+  e4m3_ties,
+  padding_rows,
+  nibble_order,
+  crashes,
+};
+
+inline std::atomic<Fault> active_fault{Fault::none};
+
+inline bool fault(Fault which) noexcept {
+  return active_fault.load(std::memory_order_relaxed) == which;
+}
+
+/// Switches a fault on by name; false when there is none of that name.
+bool plant(std::string_view name) noexcept;
+
+}  // namespace ds4::reference
