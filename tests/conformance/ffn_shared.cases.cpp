@@ -4,8 +4,10 @@ namespace ds4::conformance {
 
 namespace {
 
-void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool accumulates) {
-  const std::uint32_t inner = width == 256 ? 256 : 24;
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool accumulates) {
+  const bool is_coded = usual_width == 256;
+  const std::uint32_t width = is_coded ? usual_width : c.extent(usual_width);
+  const std::uint32_t inner = is_coded ? 256 : c.extent(24);
   auto op = c.op<ds4_op_ffn_shared>(DS4_OP_FFN_SHARED, accumulates ? DS4_MATMUL_ACCUMULATE : 0);
   const Weight& gate = c.weight(dtype, DS4_ROLE_MATRIX, {inner, width}, 0.1);
   const Weight& up = c.weight(dtype, DS4_ROLE_MATRIX, {inner, width}, 0.1);

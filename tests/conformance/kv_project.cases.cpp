@@ -20,7 +20,9 @@ constexpr Kind kKinds[] = {
     {"fp4, transformed", 64, {DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD}},
 };
 
-void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, const Kind& kind, bool is_yarn) {
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, const Kind& kind,
+              bool is_yarn) {
+  const std::uint32_t width = usual_width == 256 ? usual_width : c.extent(usual_width);
   auto op = c.op<ds4_op_kv_project>(DS4_OP_KV_PROJECT);
   const Weight& wkv = c.weight(dtype, DS4_ROLE_MATRIX, {kind.head_dim, width}, 0.1);
   const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kind.head_dim}, 0.2, 1);

@@ -4,11 +4,13 @@ namespace ds4::conformance {
 
 namespace {
 
-void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, bool is_yarn) {
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool is_yarn) {
   constexpr std::uint32_t kHeads = 3;
   constexpr std::uint32_t kHeadDim = 32;
   constexpr std::uint32_t kRotated = 16;
-  const std::uint32_t rank = width == 256 ? 256 : 24;
+  const bool is_coded = usual_width == 256;
+  const std::uint32_t width = is_coded ? usual_width : c.extent(usual_width);
+  const std::uint32_t rank = is_coded ? 256 : c.extent(24);
   auto op = c.op<ds4_op_q_project>(DS4_OP_Q_PROJECT);
   const Weight& wq_a = c.weight(dtype, DS4_ROLE_MATRIX, {rank, width}, 0.1);
   const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {rank}, 0.2, 1);

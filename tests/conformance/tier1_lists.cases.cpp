@@ -29,22 +29,22 @@ void topk_cases(Suite& suite) {
   for (const bool is_ascending : {false, true}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run(is_ascending ? "ascending ids" : "descending values", rows, [&](Case& c) {
-        constexpr std::uint32_t kWidth = 9;
-        constexpr std::uint32_t kChosen = 6;
+        const std::uint32_t width = c.extent(9);
+        const std::uint32_t chosen_count = c.extent(6, 1, 1, 64);
         auto op = c.op<ds4_op_topk>(DS4_OP_TOPK, is_ascending ? DS4_TOPK_ASCENDING_IDS : 0);
         std::vector<float> values;
-        for (std::uint32_t i = 0; i < rows.rows * kWidth; ++i) {
+        for (std::uint32_t i = 0; i < rows.rows * width; ++i) {
           constexpr float kChoices[] = {1, -2, kNan, -kInf, 1, 0, kInf};
           values.push_back(kChoices[c.random().below(7)]);
         }
-        const Tensor& x = c.floats({rows.rows, kWidth}, values);
-        const Tensor& ids = c.output(DS4_DTYPE_I32, {kChosen});
-        const Tensor& best = c.output(DS4_DTYPE_F32, {kChosen});
+        const Tensor& x = c.floats({rows.rows, width}, values);
+        const Tensor& ids = c.output(DS4_DTYPE_I32, {chosen_count});
+        const Tensor& best = c.output(DS4_DTYPE_F32, {chosen_count});
         op.x = x.view;
         op.ids = ids.view;
         op.values = best.view;
         const auto chosen = [&](std::size_t row) {
-          auto result = largest(x.vector(row), kChosen);
+          auto result = largest(x.vector(row), chosen_count);
           if (is_ascending) std::sort(result.begin(), std::find(result.begin(), result.end(), -1));
           return result;
         };
@@ -92,11 +92,11 @@ void gather_rows_cases(Suite& suite) {
 void scatter_rows_cases(Suite& suite) {
   for (const RowCase& rows : suite.rows()) {
     suite.run("f32", rows, [&](Case& c) {
-      constexpr std::uint32_t kWidth = 24;
+      const std::uint32_t width = c.extent(24);
       const std::uint32_t stored = rows.rows + 3;
       auto op = c.op<ds4_op_scatter_rows>(DS4_OP_SCATTER_ROWS);
-      const Tensor& x = c.input({rows.rows, kWidth});
-      const Tensor& y = c.storage(DS4_DTYPE_F32, {stored, kWidth});
+      const Tensor& x = c.input({rows.rows, width});
+      const Tensor& y = c.storage(DS4_DTYPE_F32, {stored, width});
       std::vector<std::int32_t> ids;
       std::vector<std::ptrdiff_t> source(stored, -1);
       for (std::uint32_t i = 0; i < rows.rows; ++i) {
@@ -175,18 +175,19 @@ void resolve_tokens_cases(Suite& suite) {
 void take_columns_cases(Suite& suite) {
   for (const RowCase& rows : suite.rows()) {
     suite.run("5 of 8", rows, [&](Case& c) {
-      constexpr std::uint32_t kListed = 5;
+      const std::uint32_t listed = c.extent(5, 1, 1, 64);
+      const std::uint32_t width = c.extent(8);
       auto op = c.op<ds4_op_take_columns>(DS4_OP_TAKE_COLUMNS);
-      const Tensor& x = c.input({rows.rows, 8});
-      const auto ids = random_ids(c, rows.rows * kListed, 8);
-      const Tensor& y = c.output(DS4_DTYPE_F32, {kListed});
+      const Tensor& x = c.input({rows.rows, width});
+      const auto ids = random_ids(c, rows.rows * listed, width);
+      const Tensor& y = c.output(DS4_DTYPE_F32, {listed});
       op.x = x.view;
-      op.ids = c.ints({rows.rows, kListed}, ids).view;
+      op.ids = c.ints({rows.rows, listed}, ids).view;
       op.y = y.view;
       const auto expected = [&](std::size_t row) {
         Estimate result;
-        for (std::size_t k = 0; k < kListed; ++k) {
-          const std::int32_t id = ids[row * kListed + k];
+        for (std::size_t k = 0; k < listed; ++k) {
+          const std::int32_t id = ids[row * listed + k];
           const float value = id < 0 ? 0 : x.vector(row)[static_cast<std::size_t>(id)];
           append(result, {{static_cast<double>(value)}, {0}});
         }

@@ -17,9 +17,10 @@ void unary_cases(Suite& suite) {
        {DS4_UNARY_SIGMOID, DS4_UNARY_SILU, DS4_UNARY_RELU, DS4_UNARY_SQRT_SOFTPLUS}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run("function " + std::to_string(function), rows, [&](Case& c) {
+        const std::uint32_t width = c.extent(24);
         auto op = c.op<ds4_op_unary>(DS4_OP_UNARY);
-        const Tensor& x = c.input({rows.rows, 24}, 4);
-        const Tensor& y = c.output(DS4_DTYPE_F32, {24});
+        const Tensor& x = c.input({rows.rows, width}, 4);
+        const Tensor& y = c.output(DS4_DTYPE_F32, {width});
         op.x = x.view;
         op.y = y.view;
         op.function = function;
@@ -47,30 +48,30 @@ void softmax_sink_cases(Suite& suite) {
   for (const bool has_sink : {false, true}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run(has_sink ? "sink" : "no sink", rows, [&](Case& c) {
-        constexpr std::uint32_t kHeads = 3;
-        constexpr std::uint32_t kWidth = 7;
+        const std::uint32_t heads = c.extent(3, 1, 1, 16);
+        const std::uint32_t width = c.extent(7);
         auto op = c.op<ds4_op_softmax_sink>(DS4_OP_SOFTMAX_SINK);
         std::vector<float> logits;
-        for (std::uint32_t i = 0; i < rows.rows * kHeads * kWidth; ++i) {
-          const bool is_out = i / kWidth % 4 == 1 || i % 5 == 2;
+        for (std::uint32_t i = 0; i < rows.rows * heads * width; ++i) {
+          const bool is_out = i / width % 4 == 1 || i % 5 == 2;
           logits.push_back(is_out ? -kInf : static_cast<float>(3 * c.random().normal()));
         }
-        const Tensor& x = c.floats({rows.rows, kHeads, kWidth}, logits);
-        const Tensor& y = c.output(DS4_DTYPE_F32, {kHeads, kWidth});
-        const Weight& offset = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kHeads}, 2);
+        const Tensor& x = c.floats({rows.rows, heads, width}, logits);
+        const Tensor& y = c.output(DS4_DTYPE_F32, {heads, width});
+        const Weight& offset = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {heads}, 2);
         if (has_sink) op.sink = offset.handle;
         op.x = x.view;
         op.y = y.view;
         const auto expected = [&](std::size_t row) {
           Estimate all;
-          for (std::uint32_t h = 0; h < kHeads; ++h) {
-            const auto in = x.vector(row * kHeads + h);
-            for (std::uint32_t i = 0; i < kWidth; ++i) {
+          for (std::uint32_t h = 0; h < heads; ++h) {
+            const auto in = x.vector(row * heads + h);
+            for (std::uint32_t i = 0; i < width; ++i) {
               // Column i of the identity picks weight i.
-              std::vector<float> unit(kWidth, 0);
+              std::vector<float> unit(width, 0);
               unit[i] = 1;
               std::vector<Entry> entries;
-              for (std::uint32_t j = 0; j < kWidth; ++j) {
+              for (std::uint32_t j = 0; j < width; ++j) {
                 if (std::isinf(in[j])) continue;
                 entries.push_back({static_cast<double>(in[j]), 0, std::span(unit).subspan(j, 1)});
               }
@@ -92,11 +93,11 @@ void rope_tail_cases(Suite& suite) {
           std::string(is_yarn ? "yarn" : "plain") + (is_inverse ? ", back" : ", forth");
       for (const RowCase& rows : suite.rows()) {
         suite.run(label, rows, [&](Case& c) {
-          constexpr std::uint32_t kHeads = 2;
-          constexpr std::uint32_t kWidth = 80;
+          const std::uint32_t heads = c.extent(2, 1, 1, 16);
+          const std::uint32_t width = c.extent(80, 64);
           auto op = c.op<ds4_op_rope_tail>(DS4_OP_ROPE_TAIL);
-          const Tensor& x = c.input({rows.rows, kHeads, kWidth});
-          const Tensor& y = c.output(DS4_DTYPE_F32, {kHeads, kWidth});
+          const Tensor& x = c.input({rows.rows, heads, width});
+          const Tensor& y = c.output(DS4_DTYPE_F32, {heads, width});
           const std::vector<std::int32_t> at = positions(c, rows.rows);
           op.x = x.view;
           op.y = y.view;
@@ -104,8 +105,8 @@ void rope_tail_cases(Suite& suite) {
           op.rope = rope(64, is_yarn, is_inverse);
           const auto expected = [&](std::size_t row) {
             Estimate all;
-            for (std::uint32_t h = 0; h < kHeads; ++h) {
-              append(all, rotated(exact(x.vector(row * kHeads + h)), op.rope, at[row]));
+            for (std::uint32_t h = 0; h < heads; ++h) {
+              append(all, rotated(exact(x.vector(row * heads + h)), op.rope, at[row]));
             }
             return all;
           };
@@ -159,10 +160,11 @@ void swiglu_clamp_cases(Suite& suite) {
   for (const double limit : {0.0, 1.0}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run(limit > 0 ? "limit 1" : "no limit", rows, [&](Case& c) {
+        const std::uint32_t width = c.extent(24);
         auto op = c.op<ds4_op_swiglu_clamp>(DS4_OP_SWIGLU_CLAMP);
-        const Tensor& gate = c.input({rows.rows, 24}, 3);
-        const Tensor& up = c.input({rows.rows, 24}, 3);
-        const Tensor& y = c.output(DS4_DTYPE_F32, {24});
+        const Tensor& gate = c.input({rows.rows, width}, 3);
+        const Tensor& up = c.input({rows.rows, width}, 3);
+        const Tensor& y = c.output(DS4_DTYPE_F32, {width});
         op.gate = gate.view;
         op.up = up.view;
         op.y = y.view;
@@ -180,10 +182,11 @@ void rms_norm_cases(Suite& suite) {
   for (const double scale : {1.0, 1e-3}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run(scale < 1 ? "values as small as eps" : "plain", rows, [&](Case& c) {
+        const std::uint32_t width = c.extent(40);
         auto op = c.op<ds4_op_rms_norm>(DS4_OP_RMS_NORM);
-        const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {40}, 0.2, 1);
-        const Tensor& x = c.input({rows.rows, 40}, scale);
-        const Tensor& y = c.output(DS4_DTYPE_F32, {40});
+        const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {width}, 0.2, 1);
+        const Tensor& x = c.input({rows.rows, width}, scale);
+        const Tensor& y = c.output(DS4_DTYPE_F32, {width});
         op.gain = gain.handle;
         op.x = x.view;
         op.y = y.view;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -43,7 +42,7 @@ struct SuiteOptions {
   Grid grid = Grid::quick;
   Backend* reference = nullptr;              ///< what results are compared with, or null
   std::optional<std::uint32_t> only_number;  ///< run this case alone
-  std::uint32_t most_cases = 0;              ///< of one op and element type; 0: all
+  std::uint32_t most_cases = 0;              ///< kinds of rows, those that tell most; 0: all
   std::uint32_t repeats = 20;
   double tolerance_scale = 1;
   /// Cases with sizes and rows drawn from the seed, instead of the grid; 0: the grid.
@@ -95,8 +94,6 @@ class Suite {
   std::string op_;
   SuiteOptions options_;
   std::vector<CaseRecord> records_;
-  std::map<std::uint32_t, std::uint32_t> cases_of_dtype_;
-  std::map<std::string, std::uint32_t> label_dtype_;  // what a label's cases turned out to be
   std::uint32_t case_count_ = 0;
   std::uint32_t next_ = 0;          // number of the next case
   bool counts_only_ = false;        // bodies do not run

@@ -6,7 +6,7 @@
 
 namespace ds4::reference {
 
-enum class Fault : int {
+enum class Planted : int {
   none,
   transpose,
   ring_off_by_one,
@@ -39,10 +39,10 @@ enum class Fault : int {
   crashes,
 };
 
-inline std::atomic<Fault> active_fault{Fault::none};
+inline std::atomic<Planted> active_planted{Planted::none};
 
-inline bool fault(Fault which) noexcept {
-  return active_fault.load(std::memory_order_relaxed) == which;
+inline bool planted(Planted which) noexcept {
+  return active_planted.load(std::memory_order_relaxed) == which;
 }
 
 /// Switches a fault on by name; false when there is none of that name.

@@ -39,7 +39,7 @@ ds4_status graph_capture(ds4_stream* stream, const ds4_submission* submission, d
       auto& words = made->words.emplace_back((from.ops[i]->struct_size + 7) / 8);
       std::memcpy(words.data(), from.ops[i], from.ops[i]->struct_size);
       made->ops.push_back(reinterpret_cast<const ds4_op*>(words.data()));
-      if (fault(Fault::graph_constants)) {
+      if (planted(Planted::graph_constants)) {
         bake_rows(from.step, *reinterpret_cast<ds4_op_fill*>(words.data()));
       }
     }
