@@ -283,11 +283,9 @@ Result<void> Case::check_value(const Check& check, std::size_t row, std::size_t 
     return std::isnan(value) && std::bit_cast<std::uint32_t>(value) != 0xFFFFFFFFU;
   };
   if (std::isnan(want) && is_written_nan(fused) && is_written_nan(composed)) return {};
-  // std::max would drop a NaN.
-  double error = std::abs(a - b);
-  for (const double one : {std::abs(a - want), std::abs(b - want)}) {
-    if (!(one <= error)) error = one;
-  }
+  // A NaN of either road stays one: it is larger than any limit, which std::max would not know.
+  double error = std::max({std::abs(a - b), std::abs(a - want), std::abs(b - want)});
+  if (std::isnan(a) || std::isnan(b)) error = std::numeric_limits<double>::quiet_NaN();
   // The floor is the smallest normal number: below it relative bounds have no meaning.
   const double limit = tolerance_ * kEpsF32 * expected.error[column] +
                        static_cast<double>(std::numeric_limits<float>::min());
