@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/checked.hpp"
+
 namespace ds4 {
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
@@ -52,6 +54,20 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void MappedFile::release(std::span<const std::byte> range) const noexcept {
+  const long page = ::sysconf(_SC_PAGESIZE);
+  if (page <= 0 || range.empty()) return;
+  const auto unit = static_cast<std::uint64_t>(page);
+  const auto first = static_cast<std::uint64_t>(range.data() - data_);
+  const std::uint64_t begin = round_up(first, unit);
+  // The last page of the file has nothing behind it that could be another's.
+  const std::uint64_t last = first + range.size();
+  const std::uint64_t end = last == size_ ? round_up(last, unit) : last & ~(unit - 1);
+  if (begin >= end) return;
+  // Advice that is not taken costs memory, nothing else.
+  (void)::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
 bool MappedFile::unchanged() const noexcept {

@@ -25,6 +25,9 @@ class MappedFile {
   /// All bytes; empty for an empty file. Page aligned.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Gives the pages of a part of bytes() back; reading it again brings them back from the file.
+  /// Only whole pages go, so the neighbours of `range` keep theirs.
+  void release(std::span<const std::byte> range) const noexcept;
   /// False when the file on disk no longer has the size it had at open.
   [[nodiscard]] bool unchanged() const noexcept;
 
