@@ -292,6 +292,10 @@ Result<std::vector<std::string_view>> GgufFile::string_array(std::string_view ke
   return out;
 }
 
+void GgufFile::release(std::span<const std::byte> range) const noexcept {
+  if (mapping_) mapping_->release(range);
+}
+
 std::array<std::byte, 32> GgufFile::header_hash() const {
   std::array<std::byte, 32> digest{};
   const std::uint64_t length = std::min<std::uint64_t>(data_offset_, bytes_.size());

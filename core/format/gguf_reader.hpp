@@ -46,6 +46,8 @@ class GgufFile {
   /// Where tensor data begins; everything before it is metadata, directory and padding.
   [[nodiscard]] std::uint64_t data_offset() const noexcept { return data_offset_; }
   [[nodiscard]] std::uint64_t file_bytes() const noexcept { return file_bytes_; }
+  /// The bytes that exist: the whole file, or its head (parse_head).
+  [[nodiscard]] std::span<const std::byte> all_bytes() const noexcept { return bytes_; }
 
   /// Entries in file order.
   [[nodiscard]] std::span<const GgufEntry> metadata() const noexcept { return entries_; }
@@ -74,6 +76,10 @@ class GgufFile {
   /// The stored bytes of a tensor of this file; empty when its type is unknown or only the head
   /// exists.
   [[nodiscard]] std::span<const std::byte> bytes(const TensorInfo& tensor) const noexcept;
+
+  /// Says that a range of this file's bytes is not needed soon: its pages leave this process (they
+  /// stay in the page cache, and reading them again brings them back).
+  void release(std::span<const std::byte> range) const noexcept;
 
   /// SHA-256 over everything before the tensor data: equal for files with equal metadata and
   /// layout.

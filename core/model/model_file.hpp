@@ -18,6 +18,12 @@
 
 namespace ds4 {
 
+/// How much of a model file is looked at when it is opened.
+enum class ModelChecks {
+  all,     ///< metadata, tensor directory, and the expert tables of hash-routed layers
+  header,  ///< no byte of a tensor: for plans and listings
+};
+
 /// A GGUF file whose metadata and tensors have been checked to be one DeepSeek V4 model; or a model
 /// of random weights of which only the head exists, and whose tensors are made as they are read.
 ///
@@ -35,9 +41,10 @@ class ModelFile {
   /// Errors: those of GgufFile::open and ModelConfig::read; bad_file naming the tensor, what was
   /// expected and what the file has; unsupported for a type that is known but has no decoder;
   /// invalid_argument for a name that says no model.
-  static Result<ModelFile> open(const std::filesystem::path& path);
+  static Result<ModelFile> open(const std::filesystem::path& path,
+                                ModelChecks checks = ModelChecks::all);
   /// The same for a file that is already parsed.
-  static Result<ModelFile> from(GgufFile file);
+  static Result<ModelFile> from(GgufFile file, ModelChecks checks = ModelChecks::all);
 
   [[nodiscard]] const GgufFile& gguf() const noexcept { return gguf_; }
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
@@ -68,7 +75,7 @@ class ModelFile {
   using RoleTable = std::array<const TensorInfo*, kTensorRoles>;
   ModelFile(GgufFile gguf, ModelConfig config)
       : gguf_(std::move(gguf)), config_(std::move(config)) {}
-  Result<void> bind();
+  Result<void> bind(ModelChecks checks);
   Result<void> check_table(const TensorInfo& tensor) const;
 
   static Result<ModelFile> make_synthetic(std::string_view name);

@@ -21,6 +21,21 @@ struct Folder {
   std::filesystem::path path;
 };
 
+/// kB of this process that lie in memory.
+long resident_kb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
+  }
+  return 0;
+}
+
+long sum(std::span<const std::byte> bytes) {
+  long total = 0;
+  for (const std::byte b : bytes) total += std::to_integer<long>(b);
+  return total;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(mapped_file)
@@ -56,6 +71,23 @@ BOOST_AUTO_TEST_CASE(what_is_no_regular_file_is_refused_by_name) {
   const auto directory = MappedFile::open(folder.path);
   BOOST_REQUIRE(!directory);
   BOOST_TEST(directory.error().what == folder.path.string() + ": is not a regular file");
+}
+
+BOOST_AUTO_TEST_CASE(released_pages_leave_and_come_back) {
+  constexpr std::size_t kBytes = 32U << 20;
+  const Folder folder;
+  const MappedFile file = *MappedFile::open(folder.write("a", std::string(kBytes, '\x01')));
+  const long before = resident_kb();
+  BOOST_TEST(sum(file.bytes()) == static_cast<long>(kBytes));
+  const long held = resident_kb();
+  BOOST_TEST(held - before > 24 * 1024);
+  file.release(file.bytes());
+  BOOST_TEST(held - resident_kb() > 24 * 1024);
+  BOOST_TEST(sum(file.bytes()) == static_cast<long>(kBytes));
+  // Parts that hold no whole page, and none at all.
+  file.release(file.bytes().subspan(5, 100));
+  file.release({});
+  BOOST_TEST(sum(file.bytes().first(10)) == 10);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
