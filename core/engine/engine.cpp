@@ -30,6 +30,9 @@ const EngineOptions& Engine::options() const noexcept {
 const MemoryReport& Engine::memory() const noexcept {
   return state_->memory;
 }
+const MemoryPlan& Engine::memory_plan() const noexcept {
+  return state_->memory_plan;
+}
 const Plan& Engine::plan() const noexcept {
   return state_->classes.back().plan;
 }

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "engine/memory_plan.hpp"
 #include "kv/kv_store.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
@@ -110,10 +111,10 @@ struct MemoryReport {
 /// allocates nothing.
 class Engine {
  public:
-  /// Imports the weights, plans every step class, allocates rings and pages.
+  /// Plans the memory, allocates rings and pages, imports the weights, plans every step class.
   /// Errors: unsupported (an op or dtype the device lacks, and for which there is no way round),
-  /// out_of_memory with the numbers, invalid_argument for impossible options, and what the backend
-  /// reports.
+  /// out_of_memory with the numbers and the largest context that would fit (nothing is loaded
+  /// then), invalid_argument for impossible options, and what the backend reports.
   static Result<std::unique_ptr<Engine>> open(ModelFile model,
                                               std::shared_ptr<plugins::Device> device,
                                               EngineOptions options);
@@ -123,6 +124,8 @@ class Engine {
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const EngineOptions& options() const noexcept;
   [[nodiscard]] const MemoryReport& memory() const noexcept;
+  /// What was planned before anything was taken.
+  [[nodiscard]] const MemoryPlan& memory_plan() const noexcept;
   /// The plan of the largest step class, for listings and reports.
   [[nodiscard]] const Plan& plan() const noexcept;
 

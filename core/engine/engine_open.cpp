@@ -3,14 +3,10 @@
 
 #include "base/checked.hpp"
 #include "engine/engine_state.hpp"
+#include "engine/selection_layout.hpp"
 #include "ops/views.hpp"
 
 namespace ds4 {
-namespace {
-
-constexpr std::uint32_t kWorkspaceLine = 4096;  // bytes
-
-}  // namespace
 
 Engine::State::~State() {
   if (stream) drain();  // copies in flight read and write the members below
@@ -18,8 +14,15 @@ Engine::State::~State() {
 
 Result<void> Engine::State::open() {
   DS4_CHECK(check_options());
+  options.logits_rows = std::min(options.logits_rows, options.decode_rows + prefill_room());
   DS4_CHECK(choose_memory());
+  DS4_CHECK(plan_memory());
   DS4_TRY(stream, device->create_stream());
+  segments.reserve(options.decode_rows + options.prefill_rows, options.sessions + 1);
+  // Everything but the weights comes first: what fails here fails before minutes of loading.
+  DS4_CHECK(allocate_kv());
+  DS4_CHECK(allocate_results());
+  DS4_CHECK(allocate_steps());
   DS4_TRY(weights,
           load_weights(model, *device, options.log,
                        [this](std::uint64_t done, std::uint64_t total, std::string_view tensor) {
@@ -27,10 +30,19 @@ Result<void> Engine::State::open() {
                        }));
   memory.weights = weights.device_bytes;
   memory.weights_in_place = weights.in_place_bytes;
-  segments.reserve(options.decode_rows + options.prefill_rows, options.sessions + 1);
-  DS4_CHECK(allocate_kv());
-  DS4_CHECK(allocate_results());
   return build_plans();
+}
+
+/// Prefill rows that a step can have: those that no session has room for would only take memory.
+std::uint32_t Engine::State::prefill_room() const {
+  return std::min(options.prefill_rows, options.context);
+}
+
+Result<void> Engine::State::plan_memory() {
+  DS4_TRY(const MemoryPlanner planner, MemoryPlanner::make(model, MemoryPlanInputs::of(options),
+                                                           PlanQuestions::of(device.get())));
+  DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(device.get())));
+  return {};
 }
 
 Result<void> Engine::State::check_options() const {
@@ -39,8 +51,7 @@ Result<void> Engine::State::check_options() const {
     if (value >= low && value <= high) return {};
     return fail(Errc::invalid_argument, name, " must be ", low, "..", high, ", is ", value);
   };
-  // Positions are i32 in the step block and exact in f32 for RoPE up to 2^24.
-  DS4_CHECK(in_range("context", options.context, 1, 1U << 24));
+  DS4_CHECK(in_range("context", options.context, 1, kMostContext));
   DS4_CHECK(in_range("sessions", options.sessions, 1, 4096));
   DS4_CHECK(in_range("decode rows", options.decode_rows, 1, 4096));
   DS4_CHECK(in_range("prefill rows", options.prefill_rows, 1, 65536));
@@ -111,20 +122,10 @@ Result<void> Engine::State::allocate_results() {
   }
   if (options.selections == Selections::internal) return {};
 
-  const std::uint32_t most = options.decode_rows + options.prefill_rows;
-  std::uint64_t offset = 0;
-  const auto place = [&offset, most](std::uint32_t columns) {
-    const ds4_view view = make_view(nullptr, offset, DS4_DTYPE_I32, {most, columns});
-    offset = round_up(offset + view_span_bytes(view), 256);
-    return view;
-  };
-  for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
-    LayerSelections entry{};
-    entry.experts = place(config.experts_used);
-    if (config.kind(layer) == LayerKind::sparse) entry.index = place(config.index_top_k);
-    selections.push_back(entry);
-  }
-  DS4_TRY(choices, create(offset, DS4_USAGE_STEP, "selections", memory.step));
+  const std::uint32_t most = options.decode_rows + prefill_room();
+  SelectionLayout layout = SelectionLayout::make(config, options.selections, most);
+  selections = std::move(layout.layers);
+  DS4_TRY(choices, create(layout.bytes, DS4_USAGE_STEP, "selections", memory.step));
   for (LayerSelections& entry : selections) {
     entry.experts.buffer = choices->handle();
     if (entry.index.rank != 0) entry.index.buffer = choices->handle();
@@ -136,17 +137,6 @@ Result<void> Engine::State::allocate_results() {
     host_choices[layer].index.reserve(std::size_t{most} * config.index_top_k);
   }
   return {};
-}
-
-std::vector<StepClass> Engine::State::step_classes() const {
-  std::vector<StepClass> classes_out;
-  for (std::uint32_t rows = 1;; rows *= 2) {
-    const std::uint32_t bucket = std::min(rows, options.decode_rows);
-    classes_out.push_back({bucket, 0, std::min(bucket, options.logits_rows)});
-    if (bucket == options.decode_rows) break;
-  }
-  classes_out.push_back({options.decode_rows, options.prefill_rows, options.logits_rows});
-  return classes_out;
 }
 
 PlanInputs Engine::State::plan_inputs() const {
@@ -170,13 +160,18 @@ PlanInputs Engine::State::plan_inputs() const {
   return inputs;
 }
 
-/// Every class is planned twice: once to learn the sizes, once over the buffers that then exist.
-Result<void> Engine::State::build_plans() {
+std::vector<StepClass> Engine::State::classes_to_plan() const {
+  return step_classes(options.decode_rows, prefill_room(), options.logits_rows);
+}
+
+/// Every class is planned twice: here to learn the sizes, then over the buffers and weights that
+/// exist.
+Result<void> Engine::State::allocate_steps() {
   const AskSupport support = [this](const ds4_op& op) { return device->op_support(op); };
   PlanInputs inputs = plan_inputs();
   std::uint64_t arena_bytes = 0;
   std::uint64_t step_words = 0;
-  for (const StepClass& step_class : step_classes()) {
+  for (const StepClass& step_class : classes_to_plan()) {
     inputs.step = StepLayout::make(step_class, geometry.classes, nullptr);
     DS4_TRY(const Plan sized, Plan::build(inputs, support));
     arena_bytes = std::max(arena_bytes, sized.arena_bytes());
@@ -185,17 +180,40 @@ Result<void> Engine::State::build_plans() {
   DS4_TRY(arena, create(arena_bytes, DS4_USAGE_ACTIVATION, "activations", memory.activations));
   DS4_TRY(step_block,
           create(step_words * sizeof(std::int32_t), DS4_USAGE_STEP, "step block", memory.step));
-  inputs.arena = arena->handle();
+  DS4_TRY(workspace,
+          create(memory_plan.workspace, DS4_USAGE_ACTIVATION, "workspace", memory.workspace));
+  return {};
+}
 
+/// A backend may want a little more once it sees the weights themselves.
+Result<void> Engine::State::grow(std::optional<plugins::Buffer>& buffer, std::uint64_t bytes,
+                                 std::string_view what, std::uint64_t& counter) {
+  if (bytes <= buffer->bytes()) return {};
+  counter -= buffer->bytes();
+  buffer.reset();
+  DS4_TRY(buffer, create(bytes, DS4_USAGE_ACTIVATION, what, counter));
+  return {};
+}
+
+Result<void> Engine::State::build_plans() {
+  const AskSupport support = [this](const ds4_op& op) { return device->op_support(op); };
+  PlanInputs inputs = plan_inputs();
+  std::uint64_t arena_bytes = 0;
   std::uint64_t workspace_bytes = 0;
-  for (const StepClass& step_class : step_classes()) {
-    inputs.step = StepLayout::make(step_class, geometry.classes, step_block->handle());
-    DS4_TRY(Plan plan, Plan::build(inputs, support));
-    DS4_TRY(const std::uint64_t bytes, device->workspace_size(plan.ops()));
-    workspace_bytes = std::max(workspace_bytes, round_up(bytes, kWorkspaceLine));
-    classes.push_back({std::move(plan), std::vector<std::int32_t>(inputs.step.words)});
-  }
-  DS4_TRY(workspace, create(workspace_bytes, DS4_USAGE_ACTIVATION, "workspace", memory.workspace));
+  do {
+    DS4_CHECK(grow(arena, arena_bytes, "activations", memory.activations));
+    inputs.arena = arena->handle();
+    classes.clear();
+    for (const StepClass& step_class : classes_to_plan()) {
+      inputs.step = StepLayout::make(step_class, geometry.classes, step_block->handle());
+      DS4_TRY(Plan plan, Plan::build(inputs, support));
+      DS4_TRY(const std::uint64_t bytes, device->workspace_size(plan.ops()));
+      workspace_bytes = std::max(workspace_bytes, workspace_lines(bytes));
+      arena_bytes = std::max(arena_bytes, plan.arena_bytes());
+      classes.push_back({std::move(plan), std::vector<std::int32_t>(inputs.step.words)});
+    }
+  } while (arena_bytes > arena->bytes());
+  DS4_CHECK(grow(workspace, workspace_bytes, "workspace", memory.workspace));
   if (workspace_bytes > 0) {
     // Two extents, so that the count of values fits at any size.
     const auto lines = static_cast<std::uint32_t>(workspace_bytes / kWorkspaceLine);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/memory_planner.hpp"
 #include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
 #include "kv/kv_store.hpp"
@@ -72,7 +73,8 @@ struct Engine::State {
   ModelFile model;
   std::shared_ptr<plugins::Device> device;
   EngineOptions options;
-  MemoryReport memory;
+  MemoryPlan memory_plan;  // what was decided before anything was taken
+  MemoryReport memory;     // what was taken
   std::uint32_t memory_kind = DS4_MEMORY_HOST;
 
   std::optional<plugins::Stream> stream;
@@ -103,13 +105,18 @@ struct Engine::State {
   // engine_open.cpp
   Result<void> check_options() const;
   Result<void> choose_memory();
+  Result<void> plan_memory();
+  [[nodiscard]] std::uint32_t prefill_room() const;
   Result<void> allocate_kv();
   Result<void> allocate_results();
+  Result<void> allocate_steps();
   Result<void> build_plans();
   Result<plugins::Buffer> create(std::uint64_t bytes, std::uint32_t usage, std::string_view what,
                                  std::uint64_t& counter);
+  Result<void> grow(std::optional<plugins::Buffer>& buffer, std::uint64_t bytes,
+                    std::string_view what, std::uint64_t& counter);
   [[nodiscard]] PlanInputs plan_inputs() const;
-  [[nodiscard]] std::vector<StepClass> step_classes() const;
+  [[nodiscard]] std::vector<StepClass> classes_to_plan() const;
 
   // engine_step.cpp
   Result<void> collect(const StepRequest& request);

@@ -15,6 +15,12 @@
 
 namespace ds4 {
 
+/// Bytes of one write to a device that prefers none. Large enough to hide the cost of a call, small
+/// enough that a converted chunk stays in cache.
+inline constexpr std::uint64_t kImportChunkBytes = 4ULL << 20;
+/// Tensors that are made are made in pieces that give every thread of a large team some rows.
+inline constexpr std::uint64_t kMadeChunkBytes = 16ULL << 20;
+
 /// All weights of a model on one device.
 struct ModelWeights {
   WeightTable global{};
@@ -31,9 +37,9 @@ using WeightProgress =
 /// Imports every tensor of the main model. A type that the device does not take is converted on the
 /// way to F16 or F32, whichever it takes first, and the log says so with the size it then has.
 ///
-/// Tensors are handed over in chunks; the file's pages stay mapped (and used in place where the
-/// device can). Errors: unsupported naming the tensor, its type and the device; what the backend
-/// reports.
+/// Tensors are handed over in chunks; pages of the file that were copied are given back at once,
+/// others stay mapped and are used in place. Errors: unsupported naming the tensor, its type and
+/// the device; what the backend reports.
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
                                   const LogSink& log, const WeightProgress& progress);
 

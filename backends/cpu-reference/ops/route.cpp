@@ -7,8 +7,9 @@
 namespace ds4::reference {
 namespace {
 
+/// At plan time the weight may be absent; the descriptor says how many there will be.
 std::uint32_t experts_of(const ds4_op_route& op) noexcept {
-  return op.gate != nullptr ? op.gate->extent[0] : 0;
+  return op.gate != nullptr ? op.gate->extent[0] : op.experts;
 }
 
 struct Layout {

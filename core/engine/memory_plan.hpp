@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/host_memory.hpp"
+#include "base/result.hpp"
+
+namespace ds4 {
+
+/// Bytes of the weights of a model, by how they come to the device.
+struct WeightMemory {
+  std::uint64_t tensors = 0;
+  std::uint64_t in_place = 0;          ///< the file's pages, used where they are mapped
+  std::uint64_t copied = 0;            ///< on the device, in its own packing
+  std::uint64_t converted = 0;         ///< on the device, in another element type
+  std::uint64_t converted_source = 0;  ///< what those take in the file
+
+  [[nodiscard]] std::uint64_t on_device() const noexcept { return copied + converted; }
+};
+
+/// KV pages of one compression ratio.
+struct PageMemory {
+  std::uint32_t ratio = 0;
+  std::uint32_t pages = 0;
+  std::uint64_t page_bytes = 0;  ///< kPageRows compressed rows of every layer of this ratio
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return page_bytes * pages; }
+};
+
+/// Where every byte of an engine will go, before one is taken. All figures are bytes.
+struct MemoryPlan {
+  // What it was made for.
+  std::uint32_t context = 0;
+  std::uint32_t sessions = 0;
+  std::uint32_t prefill_rows = 0;
+  std::uint32_t decode_rows = 0;
+  bool is_estimate = false;         ///< no device was asked
+  bool shares_host_memory = false;  ///< the device computes in the host's memory
+  std::string device;               ///< name; empty for an estimate
+
+  // On the device.
+  WeightMemory weights;
+  std::uint64_t slot_bytes = 0;      ///< rings of one session
+  std::uint64_t rings = 0;           ///< of all sessions
+  std::uint64_t restore_points = 0;  ///< kept copies of rings; the pages they hold are in the pool
+  std::vector<PageMemory> pages;     ///< by ratio, ascending
+  std::uint64_t activations = 0;     ///< tensors between ops, and logits
+  std::uint64_t workspace = 0;       ///< scratch of the backend's ops
+  std::uint64_t step = 0;            ///< step block, page tables, sampled ids, recorded choices
+
+  // On the host.
+  std::uint64_t staging = 0;      ///< copies of step block and page tables, plans, weight chunks
+  std::uint64_t host_logits = 0;  ///< logits that a step returns
+  std::uint64_t program = 0;      ///< program, libraries, vocabulary, the file's header
+
+  /// Bytes of compressed rows that one more token takes, on average over a page.
+  [[nodiscard]] double bytes_per_token() const noexcept;
+  [[nodiscard]] std::uint64_t page_pool() const noexcept;
+  /// Rings and pages of all sessions, and restore points.
+  [[nodiscard]] std::uint64_t kv() const noexcept { return rings + restore_points + page_pool(); }
+  /// What the engine will hold in memory of the host; all of it when the device shares that.
+  [[nodiscard]] std::uint64_t host_bytes() const noexcept;
+  /// What it will hold in memory of the device; 0 when the device shares the host's.
+  [[nodiscard]] std::uint64_t device_bytes() const noexcept;
+};
+
+/// Kept free beside a need of `bytes`: what the plan may be wrong by (tests bound it by the same).
+[[nodiscard]] constexpr std::uint64_t plan_headroom(std::uint64_t bytes) noexcept {
+  return bytes == 0 ? 0 : bytes / 50 + (20ULL << 20);
+}
+
+/// What a plan has to fit into.
+struct MemoryLimits {
+  HostMemory host;
+  std::optional<MemoryBound> device;  ///< memory of its own; none where the host's is shared
+};
+
+/// True when need and headroom are within every bound.
+[[nodiscard]] bool fits(const MemoryPlan& plan, const MemoryLimits& limits) noexcept;
+
+/// One line: what is needed for what, and which bound it breaks. Only for a plan that does not fit.
+[[nodiscard]] std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits);
+
+/// "1.50 GiB", "20.0 MiB", "312 bytes".
+[[nodiscard]] std::string memory_text(std::uint64_t bytes);
+
+}  // namespace ds4

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/plan.hpp"
+
+namespace ds4 {
+
+/// Where the choices of every layer lie in one buffer, for Selections::recorded and forced.
+struct SelectionLayout {
+  std::vector<LayerSelections> layers;  ///< views without a buffer
+  std::uint64_t bytes = 0;
+
+  /// `rows`: most rows of a step. Empty for Selections::internal.
+  static SelectionLayout make(const ModelConfig& config, Selections selections, std::uint32_t rows);
+};
+
+}  // namespace ds4
