@@ -123,10 +123,11 @@ Result<void> OptionTable::parse(const std::vector<std::string>& arguments) const
                   ": this version does not have ", option.help);
     }
   }
-  if (const std::vector<std::string> extra = app.remaining(); !extra.empty()) {
-    const bool is_option = extra.front().size() > 1 && extra.front().front() == '-';
-    return fail(Errc::not_found, is_option ? "unknown option " : "unexpected argument ",
-                extra.front());
+  const std::vector<std::string> extra = app.remaining();
+  for (const std::string& argument : extra) {
+    const bool is_option = argument.size() > 1 && argument.front() == '-';
+    if (!is_option && take_argument_) continue;
+    return fail(Errc::not_found, is_option ? "unknown option " : "unexpected argument ", argument);
   }
   for (std::size_t i = 0; i < options_.size(); ++i) {
     const Option& option = options_[i];
@@ -142,6 +143,7 @@ Result<void> OptionTable::parse(const std::vector<std::string>& arguments) const
       }
     }
   }
+  for (const std::string& argument : extra) DS4_CHECK(take_argument_(argument));
   return {};
 }
 

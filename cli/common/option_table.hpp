@@ -38,6 +38,8 @@ class OptionTable {
   /// An option that other versions have: using it is a usage error that says `what` is missing.
   /// A value after it is not looked at.
   void unavailable(std::string names, std::string what);
+  /// Takes the arguments that are no options, in their order; without it they are errors.
+  void arguments(Take take) { take_argument_ = std::move(take); }
   /// A further topic of the help: free text.
   void text_topic(std::string name, std::string text);
 
@@ -70,6 +72,7 @@ class OptionTable {
   std::string summary_;
   std::vector<Option> options_;
   std::vector<TextTopic> texts_;
+  Take take_argument_;
 };
 
 }  // namespace ds4::cli

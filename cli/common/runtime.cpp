@@ -95,8 +95,8 @@ void Runtime::warn_of_reference(bool was_asked_for) const {
   }
 }
 
-Result<ModelFile> open_model(const std::string& path) {
-  auto model = ModelFile::open(path);
+Result<ModelFile> open_model(const std::string& path, ModelChecks checks) {
+  auto model = ModelFile::open(path, checks);
   if (!model && model.error().code == Errc::not_found) {
     return fail(Errc::not_found, "there is no model file ", path,
                 "; name one with -m FILE or DS4_MODEL, or make ", kDefaultModel, " a link to it");

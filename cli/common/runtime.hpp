@@ -47,7 +47,7 @@ class Runtime {
 
 /// Opens and checks a model file. Errors: those of ModelFile::open, with what to do about a file
 /// that is not there.
-Result<ModelFile> open_model(const std::string& path);
+Result<ModelFile> open_model(const std::string& path, ModelChecks checks = ModelChecks::all);
 
 /// The tokenizer of a model file; copies what it needs. `chat` says whether a vocabulary without
 /// the markers of a chat is refused.

@@ -166,6 +166,12 @@ void declare_runtime_options(OptionTable& table, RuntimeOptions& options) {
                        });
 }
 
+void declare_plan_option(OptionTable& table, RuntimeOptions& options) {
+  table.flag("--plan", Topic::common,
+             "print the memory that the model would take with these options, and exit",
+             [&options] { options.shows_plan = true; });
+}
+
 void declare_unavailable_options(OptionTable& table) {
   for (const char* name : {"--mtp", "--mtp-draft", "--mtp-margin", "--dspark",
                            "--dspark-confidence", "--dspark-strict"}) {
@@ -175,7 +181,6 @@ void declare_unavailable_options(OptionTable& table) {
   table.unavailable("--quality", "approximate kernels that could be switched off");
   table.unavailable("--warm-weights", "a warm-up of weight pages");
   table.unavailable("--simulate-used-memory", "a memory simulation");
-  table.unavailable("--plan", "a printed memory plan; --report shows what a loaded model takes");
   table.unavailable("--place", "layers on several devices");
   table.unavailable("--shadow", "a shadow backend");
   table.unavailable("--deterministic", "a deterministic mode");

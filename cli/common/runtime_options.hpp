@@ -32,6 +32,7 @@ struct RuntimeOptions {
   Roundings roundings;
   LogLevel log_level = LogLevel::warning;
   ColorMode color = ColorMode::automatic;
+  bool shows_plan = false;  ///< --plan
   bool shows_version = false;
   std::optional<std::string> help;  ///< the topic, may be empty
 };
@@ -41,6 +42,9 @@ inline constexpr const char* kDefaultModel = "ds4flash.gguf";
 
 /// Adds the shared vocabulary to a table; `options` outlives it.
 void declare_runtime_options(OptionTable& table, RuntimeOptions& options);
+
+/// Adds --plan; for programs that then print a plan (plan_report.hpp) instead of loading the model.
+void declare_plan_option(OptionTable& table, RuntimeOptions& options);
 
 /// Options that belong to later versions: named so that they fail with a clear line.
 void declare_unavailable_options(OptionTable& table);

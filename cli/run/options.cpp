@@ -176,6 +176,7 @@ OptionTable make_option_table(RunOptions& options) {
       "Answers a prompt, or chats when there is none. Text piped in is the prompt, or "
       "follows that of -p.");
   cli::declare_runtime_options(table, options.runtime);
+  cli::declare_plan_option(table, options.runtime);
   declare_prompt_options(table, options);
   declare_output_options(table, options);
   declare_session_options(table, options);

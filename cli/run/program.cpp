@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/plan_report.hpp"
 #include "common/runtime.hpp"
 #include "common/version.hpp"
 #include "engine/session_file.hpp"
@@ -125,6 +126,13 @@ bool takes_prompt(Mode mode) {
 
 ExitCode run_mode(const cli::Console& console, const RunOptions& options,
                   const cli::Environment& environment) {
+  if (options.runtime.shows_plan) {
+    const cli::Runtime runtime(console, options.runtime, environment);
+    return cli::print_plan(runtime, cli::model_path(options.runtime, environment),
+                           options.runtime.backend,
+                           session_options(options, runtime.log(), measured_rows(options)),
+                           options.prints_json ? cli::PlanStyle::json : cli::PlanStyle::text);
+  }
   std::optional<std::string> prompt;
   if (takes_prompt(options.mode)) {
     auto text = prompt_text(options, console);

@@ -7,6 +7,13 @@
 
 namespace ds4::run {
 
+EngineOptions session_options(const RunOptions& options, const LogSink& log,
+                              std::uint32_t logits_rows) {
+  EngineOptions engine = cli::engine_options(options.runtime, log);
+  engine.logits_rows = std::min(logits_rows, engine.prefill_rows + engine.decode_rows);
+  return engine;
+}
+
 Result<std::unique_ptr<Session>> Session::open(const cli::Console& console,
                                                const RunOptions& options, const std::string& path,
                                                std::shared_ptr<plugins::Device> device,
@@ -26,8 +33,7 @@ Result<void> Session::load(const cli::Console& console, const RunOptions& option
     DS4_TRY(Tokenizer tokenizer, cli::open_tokenizer(file.gguf(), log_));
     tokenizer_.emplace(std::move(tokenizer));
   }
-  EngineOptions engine = cli::engine_options(options.runtime, log_);
-  engine.logits_rows = std::min(logits_rows_, engine.prefill_rows + engine.decode_rows);
+  EngineOptions engine = session_options(options, log_, logits_rows_);
   DS4_TRY(engine_, cli::open_engine(console, std::move(file), device_, std::move(engine)));
   return restart();
 }

@@ -10,6 +10,10 @@
 
 namespace ds4::run {
 
+/// What Session::open() opens an engine with.
+[[nodiscard]] EngineOptions session_options(const RunOptions& options, const LogSink& log,
+                                            std::uint32_t logits_rows);
+
 /// A loaded model with one open session.
 class Session {
  public:
