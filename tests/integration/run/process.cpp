@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,8 +88,10 @@ Finished collect(const Pipes& pipes, bool interrupts) {
   ::close(pipes.out);
   ::close(pipes.err);
   int status = 0;
-  (void)::waitpid(pipes.pid, &status, 0);
+  struct rusage used {};
+  (void)::wait4(pipes.pid, &status, 0, &used);
   out.status = exit_status(status);
+  out.peak_bytes = static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ struct Finished {
   int status = -1;  ///< exit status, or 128 + the signal that ended it
   std::string out;
   std::string err;
+  std::uint64_t peak_bytes = 0;  ///< most memory that was resident at once (VmHWM)
 };
 
 /// Runs a program to its end with `input` as standard input; `environment` is added to ours.

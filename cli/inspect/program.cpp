@@ -1,0 +1,104 @@
+#include "inspect/program.hpp"
+
+#include <utility>
+
+#include "common/runtime.hpp"
+#include "common/version.hpp"
+#include "inspect/check.hpp"
+#include "inspect/diff.hpp"
+#include "inspect/dump.hpp"
+#include "inspect/hash.hpp"
+#include "inspect/options.hpp"
+#include "inspect/plan.hpp"
+#include "inspect/tokens.hpp"
+
+namespace ds4::inspect {
+namespace {
+
+using cli::ExitCode;
+
+constexpr const char* kProgram = "ds4-inspect";
+
+ExitCode print(const cli::Console& console, const std::string& text) {
+  if (console.write(text)) return cli::kSuccess;
+  console.error("standard output does not take the result");
+  return cli::kFailure;
+}
+
+ExitCode print(const cli::Console& console, const Result<std::string>& text) {
+  if (text) return print(console, *text);
+  console.error(text.error().what);
+  return cli::exit_code(text.error().code);
+}
+
+ExitCode run_diff(const cli::Console& console, const InspectOptions& options) {
+  const auto found = diff_files(options);
+  if (!found) return print(console, found.error());
+  const ExitCode printed = print(console, found->text);
+  return printed == cli::kSuccess && found->differs ? cli::kFailure : printed;
+}
+
+ExitCode run_plan(const cli::Console& console, const InspectOptions& options,
+                  const cli::Environment& environment) {
+  const auto model = cli::open_model(options.files.front(), ModelChecks::header);
+  if (!model) return print(console, model.error());
+  // A device is woken only when it is named: the file alone has most of the answer.
+  std::shared_ptr<plugins::Device> device;
+  if (options.runtime.backend_given) {
+    const cli::Runtime runtime(console, options.runtime, environment);
+    const ExitCode opened = runtime.open_device(options.runtime.backend, device);
+    if (opened != cli::kSuccess) return opened;
+    const ExitCode printed = print(console, plan_model(*model, options, device.get()));
+    return printed;
+  }
+  return print(console, plan_model(*model, options, nullptr));
+}
+
+ExitCode run_command(const cli::Console& console, const InspectOptions& options,
+                     const cli::Environment& environment) {
+  switch (options.command) {
+    case Command::dump:
+      return print(console, dump_file(options));
+    case Command::check:
+      return print(console, check_file(options));
+    case Command::hash:
+      return print(console, hash_file(options));
+    case Command::diff:
+      return run_diff(console, options);
+    case Command::plan:
+      return run_plan(console, options, environment);
+    case Command::tokens:
+      break;
+  }
+  return print(console, show_tokens(options));
+}
+
+}  // namespace
+
+ExitCode run_program(const std::vector<std::string>& arguments) {
+  InspectOptions options;
+  std::vector<std::string> words;
+  const cli::OptionTable table = make_option_table(options, words);
+  const cli::Environment environment = cli::read_environment();
+  auto parsed = table.parse(arguments);
+  const cli::Console console(kProgram, options.runtime.color, environment.no_color);
+  const bool only_says =
+      options.runtime.help || options.runtime.shows_version || options.runtime.list_backends;
+  if (parsed && !only_says) parsed = take_words(options, words, environment);
+  if (!parsed) {
+    console.error(parsed.error().what);
+    return cli::kUsage;
+  }
+  if (options.runtime.help) {
+    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
+  }
+  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
+  if (options.runtime.list_backends) {
+    const cli::Runtime runtime(console, options.runtime, environment);
+    return print(console, runtime.registry().listing(*options.runtime.list_backends,
+                                                     options.runtime.backend));
+  }
+  return run_command(console, options, environment);
+}
+
+}  // namespace ds4::inspect
