@@ -1,0 +1,104 @@
+/// Opens an engine, drives it, and prints "plan BYTES peak BYTES": what was planned and the most
+/// memory that was resident (VmHWM). A process of its own, since that mark never goes down.
+///
+/// usage: memory-peak-probe MODEL KEY=VALUE...
+/// Keys: ctx sessions decode prefill logits threads tokens (of each session), compose, f32 (rows as
+/// floats), recorded (selections) as 0 or 1.
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/runtime.hpp"
+
+namespace ds4 {
+namespace {
+
+std::uint64_t peak_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
+struct Settings {
+  std::map<std::string, std::uint32_t> values;
+  [[nodiscard]] std::uint32_t of(const std::string& key, std::uint32_t fallback) const {
+    const auto at = values.find(key);
+    return at == values.end() ? fallback : at->second;
+  }
+};
+
+/// Prefills every session in chunks, then decodes all of them together for some steps.
+void drive(Engine& engine, std::uint32_t tokens) {
+  const EngineOptions& options = engine.options();
+  std::vector<SessionId> sessions;
+  for (std::uint32_t s = 0; s < options.sessions; ++s) {
+    sessions.push_back(test::must(engine.create_session()));
+    const auto ids = test::random_tokens(s + 1, tokens, engine.config().vocab);
+    std::vector<StepRow> rows;
+    for (std::size_t at = 0; at < ids.size(); at += rows.size()) {
+      rows.clear();
+      const std::size_t end = std::min<std::size_t>(ids.size(), at + options.prefill_rows);
+      for (std::size_t i = at; i < end; ++i) {
+        rows.push_back({sessions.back(), ids[i], end - i <= options.logits_rows});
+      }
+      (void)test::must(
+          engine.step({.decode = {}, .prefill = rows, .read_logits = true, .forced = {}}));
+    }
+  }
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    std::vector<StepRow> rows;
+    for (const SessionId session : sessions) {
+      if (rows.size() < std::min(options.decode_rows, options.logits_rows)) {
+        rows.push_back({session, static_cast<std::int32_t>(i), true});
+      }
+    }
+    (void)test::must(
+        engine.step({.decode = rows, .prefill = {}, .read_logits = true, .forced = {}}));
+  }
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2) return 2;
+  Settings settings;
+  for (int i = 2; i < argc; ++i) {
+    const std::string text = argv[i];
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) return 2;
+    settings.values[text.substr(0, equals)] =
+        static_cast<std::uint32_t>(std::stoul(text.substr(equals + 1)));
+  }
+  EngineOptions options;
+  options.context = settings.of("ctx", 1024);
+  options.sessions = settings.of("sessions", 1);
+  options.decode_rows = settings.of("decode", 1);
+  options.prefill_rows = settings.of("prefill", 64);
+  options.logits_rows = settings.of("logits", 1);
+  options.roundings.row_storage = settings.of("f32", 0) == 0;
+  if (settings.of("recorded", 0) != 0) options.selections = Selections::recorded;
+  const char* const compose = settings.of("compose", 0) != 0 ? "on" : "off";
+  const auto engine =
+      test::must(Engine::open(test::must(ModelFile::open(argv[1])),
+                              test::open_device("cpu-reference", settings.of("threads", 1),
+                                                {{"cpu-reference.compose", compose}}),
+                              options));
+  drive(*engine, settings.of("tokens", 100));
+  std::cout << "plan " << engine->memory_plan().host_bytes() << " peak " << peak_bytes() << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace ds4
+
+int main(int argc, char** argv) {
+  try {
+    return ds4::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "memory-peak-probe: " << error.what() << "\n";
+    return 1;
+  }
+}
