@@ -8,12 +8,8 @@
 namespace ds4::test {
 
 Result<void> write_header_model(const std::filesystem::path& path, const SyntheticSpec& spec) {
-  GgufHeader header;
-  DS4_CHECK(synthetic::add_metadata(header, spec));
   const std::vector<TensorSpec> tensors = synthetic::tensor_list(spec.config);
-  for (const TensorSpec& tensor : tensors) {
-    DS4_CHECK(header.add_tensor(tensor.name, tensor.dims, spec.types.of(tensor.role)));
-  }
+  DS4_TRY(GgufHeader header, synthetic::make_header(spec, tensors));
   DS4_TRY(GgufWriter writer, GgufWriter::create(path, std::move(header)));
   for (std::size_t i = 0; i < tensors.size(); ++i) DS4_CHECK(writer.skip());
   return writer.finish();

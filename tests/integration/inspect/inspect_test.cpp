@@ -248,6 +248,7 @@ BOOST_AUTO_TEST_CASE(flash_is_planned_from_its_header) {
   BOOST_TEST_MESSAGE(done.out << "took " << seconds.count() << " s, " << done.peak_bytes / (1 << 20)
                               << " MiB");
   BOOST_TEST(contains(done.out, ": 1328 tensors, "), done.out);
+  BOOST_TEST(contains(done.out, ", 86718242912 bytes in the file\n"), done.out);
   BOOST_TEST(contains(done.out, "\ntotal  "), done.out);
   const json::value plan = run_json({"--plan", flash, "--ctx", "100000"});
   BOOST_TEST(plan.at("tensor_count").to_number<std::uint64_t>() == 1328U);
@@ -263,6 +264,15 @@ BOOST_AUTO_TEST_CASE(flash_is_planned_from_its_header) {
     BOOST_TEST(seconds.count() < 2.0);
     BOOST_TEST(done.peak_bytes < 300U << 20);
   }
+  // A model that is made while it is loaded is planned likewise, but copied.
+  const json::value made = run_json({"plan", "synthetic:flash", "--ctx", "100000"});
+  const json::object& weights = made.at("plan").at("weights").as_object();
+  BOOST_TEST(weights.at("in_place").to_number<std::uint64_t>() == 0U);
+  BOOST_TEST(weights.at("copied") == plan.at("plan").at("weights").at("in_place"));
+  BOOST_TEST(made.at("traffic") == plan.at("traffic"));
+  const json::value few = run_json({"plan", "synthetic:flash,experts=8"});
+  BOOST_TEST(few.at("traffic") == plan.at("traffic"));
+  BOOST_TEST(few.at("plan").at("weights").at("copied").to_number<double>() < 12e9);
   // The device is asked when it is named.
   const json::value asked = run_json({"plan", flash, "--backend", "cpu-reference"});
   BOOST_TEST(!asked.at("plan").at("estimate").as_bool());
