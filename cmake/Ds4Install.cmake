@@ -25,7 +25,8 @@ configure_file(cmake/ds4-backend.pc.in "${package_build_dir}/ds4-backend.pc" @ON
 install(FILES "${package_build_dir}/ds4-backend.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 install(DIRECTORY plugins/example-backend
-  DESTINATION "${CMAKE_INSTALL_DATADIR}/ds4/sdk")
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/ds4/sdk"
+  PATTERN "build" EXCLUDE)
 install(FILES plugins/abi/abi-0.layout plugins/abi/ABI_CHANGES.md
   DESTINATION "${CMAKE_INSTALL_DATADIR}/ds4/sdk/abi")
 install(FILES docs/writing-a-backend.md DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/ds4")
