@@ -100,15 +100,23 @@ std::vector<std::uint32_t> value_table(Dtype dtype, double deviation) {
 }
 
 template <class T>
-void fill_plain(const std::vector<std::uint32_t>& table, std::uint64_t key, std::uint64_t first,
-                std::uint64_t count, std::byte* out) noexcept {
+void fill_plain(const std::vector<std::uint32_t>& values_by_bits, std::uint64_t key,
+                std::uint64_t first, std::uint64_t count, std::byte* out) noexcept {
+  // A pointer of our own: a store through std::byte may change a vector's.
+  const std::uint32_t* const table = values_by_bits.data();
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t word = splitmix64(key + (first + i) * kGolden);
-    T values[4];
-    for (unsigned j = 0; j < 4; ++j) {
-      values[j] = static_cast<T>(table[(word >> (16 * j)) % kTable]);
+    // Joined in registers: four small stores and one large load of them would wait for each other.
+    const auto value = [&](unsigned j) -> std::uint64_t {
+      return table[(word >> (16 * j)) % kTable];
+    };
+    constexpr unsigned kBits = 8 * sizeof(T);
+    constexpr unsigned kPerWord = 64 / kBits;
+    for (unsigned j = 0; j < 4; j += kPerWord) {
+      std::uint64_t joined = 0;
+      for (unsigned k = 0; k < kPerWord; ++k) joined |= value(j + k) << (kBits * k);
+      std::memcpy(out + (4 * i + j) * sizeof(T), &joined, sizeof joined);
     }
-    std::memcpy(out + i * sizeof values, values, sizeof values);
   }
 }
 
