@@ -129,7 +129,7 @@ void run_ops(Session& session) {
 }
 
 void run_compositions(Session& session) {
-  run_cases(session, "compositions", Aspect::composition, {4, 0});
+  run_cases(session, "compositions", Aspect::composition, {3, 0});
 }
 
 void run_memory(Session& session) {
@@ -141,7 +141,7 @@ void run_determinism(Session& session) {
     skip(session, "determinism", "the device does not promise DETERMINISTIC");
     return;
   }
-  run_cases(session, "determinism", Aspect::determinism, {2, 6});
+  run_cases(session, "determinism", Aspect::determinism, {1, 6});
 }
 
 void run_rows(Session& session) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "tests/conformance/cases.hpp"
@@ -114,9 +115,12 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, Choice ch
     const Scores s = scores_of(row);
     const auto i = static_cast<std::size_t>(a);
     const auto j = static_cast<std::size_t>(b);
-    const double limit = 4 * kEpsF32 *
-                         std::hypot(s.p.error[i], s.p.error[j],
-                                    std::max(std::abs(s.biased[i]), std::abs(s.biased[j])));
+    // Below the root of the smallest normal number a score may vanish, and then ties.
+    const double limit =
+        std::max(4 * kEpsF32 *
+                     std::hypot(s.p.error[i], s.p.error[j],
+                                std::max(std::abs(s.biased[i]), std::abs(s.biased[j]))),
+                 std::sqrt(static_cast<double>(std::numeric_limits<float>::min())));
     // Equal inputs are a tie that both roads see, and the lower id wins it.
     return s.biased[i] != s.biased[j] && std::abs(s.biased[i] - s.biased[j]) <= limit;
   };

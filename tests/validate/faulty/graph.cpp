@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "api.hpp"
+// Of the copy that is made when the build is configured.
+#include <api.hpp>
+
 #include "fault.hpp"
 
 struct ds4_graph {
