@@ -95,6 +95,7 @@ std::size_t RewindModel::make_room() {
     }
     return most;
   };
+  ++evictions_;
   std::size_t least = 0;
   for (std::size_t i = 1; i < entries_.size(); ++i) {
     const auto key = [&](std::size_t entry) {

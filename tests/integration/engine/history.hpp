@@ -40,6 +40,11 @@ class RewindModel {
     return sessions_.at(session).position;
   }
   [[nodiscard]] std::vector<std::uint32_t> points(SessionId session) const;
+  /// Whether the session is where a state was restored.
+  [[nodiscard]] bool is_restored(SessionId session) const {
+    return sessions_.at(session).restored == sessions_.at(session).position;
+  }
+  [[nodiscard]] std::size_t evictions() const { return evictions_; }
 
  private:
   struct Session {
@@ -57,6 +62,7 @@ class RewindModel {
 
   std::map<SessionId, Session> sessions_;
   std::vector<std::optional<Point>> entries_;
+  std::size_t evictions_ = 0;
 };
 
 /// Logits that a schedule has seen, by the tokens before them, to be compared with a plain run:

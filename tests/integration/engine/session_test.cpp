@@ -23,11 +23,20 @@ EngineOptions options(std::uint32_t points) {
   out.context = 640;
   out.sessions = 3;
   out.decode_rows = 24;
-  out.prefill_rows = 96;
-  out.logits_rows = 120;
+  out.prefill_rows = 40;
+  out.logits_rows = 64;
   out.restore_points = points;
   return out;
 }
+
+/// What the schedules did, so that they cannot pass by doing nothing.
+struct Counts {
+  std::size_t rows = 0;       // compared
+  std::size_t rewinds = 0;    // of any distance
+  std::size_t to_points = 0;  // that ended at a restore point
+  std::size_t again = 0;      // tokens that they had to evaluate again
+  std::size_t evictions = 0;  // restore points that went for another
+};
 
 /// One random life of up to three sessions.
 class Schedule {
@@ -44,34 +53,21 @@ class Schedule {
 
   void run(std::size_t actions) {
     for (std::size_t i = 0; i < actions; ++i) {
-      switch (pick(12)) {
-        case 0:
-        case 1:
-        case 2:
-        case 3:
-          mixed_step();
-          break;
-        case 4:
-          row_by_row();
-          break;
-        case 5:
-        case 6:
-          rewind();
-          break;
-        case 7:
-          fork();
-          break;
-        case 8:
-          keep();
-          break;
-        case 9:
-          move_to_new_engine();
-          break;
-        case 10:
-          load_into_another();
-          break;
-        default:
-          pick(3) == 0 ? close() : open();
+      const std::uint32_t action = pick(24);
+      if (action < 8) {
+        mixed_step();
+      } else if (action < 9) {
+        row_by_row();
+      } else if (action < 13) {
+        rewind();
+      } else if (action < 20) {
+        keep();
+      } else if (action < 21) {
+        fork();
+      } else if (action < 22) {
+        pick(2) == 0 ? move_to_new_engine() : load_into_another();
+      } else {
+        pick(3) == 0 ? close() : open();
       }
       for (const auto& [session, tokens] : tracks_) {
         BOOST_REQUIRE_EQUAL(engine_->position(session), expected_.position(session));
@@ -82,8 +78,12 @@ class Schedule {
     for (const auto& [session, tokens] : tracks_) seen_.finish(tokens);
   }
 
-  void check(Engine& plain, std::size_t& checked) const {
-    BOOST_TEST(seen_.differing(plain, checked) == 0U);
+  void check(Engine& plain, Counts& counts) const {
+    BOOST_TEST(seen_.differing(plain, counts.rows) == 0U);
+    counts.rewinds += counts_.rewinds;
+    counts.to_points += counts_.to_points;
+    counts.again += counts_.again;
+    counts.evictions += counts_.evictions + expected_.evictions();
   }
 
  private:
@@ -182,11 +182,15 @@ class Schedule {
   void rewind() {
     Track& track = any();
     const auto position = static_cast<std::uint32_t>(track.second.size());
-    const std::uint32_t back =
-        std::min(position, std::array{0U, 1U, 15U, 16U, 17U, 18U, pick(40), pick(641)}[pick(8)]);
+    const std::uint32_t back = std::min(
+        position,
+        std::array{1U, 16U, 17U, pick(20), pick(40), pick(40), pick(80), pick(641)}[pick(8)]);
     seen_.finish(track.second);
     const std::uint32_t reached = must(engine_->rewind(track.first, position - back));
     BOOST_REQUIRE_EQUAL(reached, expected_.rewind(track.first, position - back));
+    ++counts_.rewinds;
+    counts_.to_points += reached > 0 && expected_.is_restored(track.first) ? 1 : 0;
+    counts_.again += position - back - reached;
     const Tokens before = track.second;
     track.second.resize(reached);
     if (pick(2) == 0) return;
@@ -238,11 +242,14 @@ class Schedule {
       after.open(session);
       moved[session] = track.second;
       if (track.second.empty()) continue;
+      // What was in this memory before must not count: it may be what the old engine had there.
+      all_logits(*next, session, random_tokens(random_(), 200, kVocab), 40);
       const SnapshotContent what = content();
       must(next->restore(session, snapshot_of(*engine_, track.first, what), "memory"));
       after.load(session, static_cast<std::uint32_t>(track.second.size()), states(track, what));
     }
     engine_ = std::move(next);
+    counts_.evictions += expected_.evictions();
     tracks_ = std::move(moved);
     expected_ = std::move(after);
   }
@@ -267,6 +274,7 @@ class Schedule {
   std::unique_ptr<Engine> engine_;
   std::map<SessionId, Tokens> tracks_;
   SeenLogits seen_;
+  Counts counts_;
 };
 
 struct Fixture {
@@ -289,17 +297,23 @@ BOOST_FIXTURE_TEST_SUITE(sessions, Fixture)
 BOOST_AUTO_TEST_CASE(any_order_of_steps_forks_rewinds_saves_and_loads_gives_the_plain_logits) {
   const std::uint64_t first = from_environment("DS4_SEED", 1);
   const std::uint64_t count = from_environment("DS4_SCHEDULES", 20);
-  std::size_t checked = 0;
+  Counts counts;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     BOOST_TEST_CONTEXT("seed " << seed << "; DS4_SEED=" << seed << " DS4_SCHEDULES=1 repeats it") {
       Schedule schedule(model, seed);
-      schedule.run(30);
-      schedule.check(*plain, checked);
+      schedule.run(90);
+      schedule.check(*plain, counts);
     }
   }
-  BOOST_TEST_MESSAGE(count << " schedules from seed " << first << ", " << checked
-                           << " rows compared");
-  BOOST_TEST(checked > 100 * count);
+  BOOST_TEST_MESSAGE(count << " schedules from seed " << first << ": " << counts.rows
+                           << " rows compared, " << counts.rewinds << " rewinds, "
+                           << counts.to_points << " to restore points, " << counts.again
+                           << " tokens again, " << counts.evictions << " evictions");
+  if (count < 10) return;
+  BOOST_TEST(counts.rows > 100 * count);
+  BOOST_TEST(counts.to_points > count / 2);
+  BOOST_TEST(counts.again > 10 * count);
+  BOOST_TEST(counts.evictions > count);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

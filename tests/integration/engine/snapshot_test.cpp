@@ -89,6 +89,8 @@ BOOST_AUTO_TEST_CASE(a_session_goes_on_in_a_new_engine_as_if_it_had_never_stoppe
       }
       const auto engine = open();
       const SessionId session = must(engine->create_session());
+      // The memory may still hold what the first engine had there: other tokens overwrite it.
+      all_logits(*engine, session, random_tokens(saved, 200, 512), 64);
       must(load_session(*engine, session, file));
       BOOST_TEST(engine->position(session) == saved);
       const std::uint32_t end = std::min(saved + 300, 1000U);
@@ -129,6 +131,87 @@ BOOST_AUTO_TEST_CASE(a_thousand_tokens_back_and_again) {
   const SyncReport retry = must(sync(*engine, session, other));
   BOOST_TEST(retry.cached == 299U);
   BOOST_TEST(retry.repeated == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_went_back_reads_its_own_pages_whoever_has_those_it_left) {
+  const Tokens tokens = random_tokens(33, 160, 512);
+  const auto plain = open();
+  const std::vector<float> expected = all_logits(*plain, must(plain->create_session()), tokens, 64);
+  const auto engine = open();
+  const SessionId session = must(engine->create_session());
+  all_logits(*engine, session, {tokens.begin(), tokens.begin() + 101}, 64);
+  BOOST_TEST(must(engine->keep_restore_point(session, 101)));
+  all_logits(*engine, session, {tokens.begin() + 101, tokens.end()}, 64);  // in a copy of the page
+  BOOST_TEST(must(engine->rewind(session, 101)) == 101U);
+  all_logits(*engine, must(engine->create_session()), random_tokens(34, 128, 512), 64);  // takes it
+  // Row 101 finishes no compressed row: no entry of the page table is sent for it.
+  const std::vector<float> next = all_logits(*engine, session, {tokens[101]}, 1);
+  BOOST_TEST(std::equal(next.begin(), next.end(), expected.begin() + 101 * 512L));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_fails_goes_back_to_a_restore_point) {
+  EngineOptions forced = options();
+  forced.selections = Selections::forced;
+  const auto engine = open(forced);
+  const SessionId session = must(engine->create_session());
+  const auto step = [&](std::size_t rows, std::int32_t expert) {
+    std::vector<LayerChoices> given(engine->config().layers);
+    for (std::uint32_t layer = 0; layer < engine->config().layers; ++layer) {
+      given[layer].experts.assign(rows * engine->config().experts_used, expert);
+      if (engine->config().kind(layer) == LayerKind::sparse) {
+        given[layer].index.assign(rows * engine->config().index_top_k, -1);
+      }
+    }
+    const std::vector<StepRow> segment(rows, {session, 5, true});
+    return engine->step({.decode = {}, .prefill = segment, .read_logits = true, .forced = given});
+  };
+  must(step(50, 1));
+  BOOST_TEST(must(engine->keep_restore_point(session, 47)));
+  const StepOutput good = must(step(30, 1));
+  const std::vector<float> expected(good.logits.begin(), good.logits.end());
+  must(engine->rewind(session, 50));
+  BOOST_TEST(engine->position(session) == 47U);
+  must(step(3, 1));
+  BOOST_TEST(!step(40, 99));  // there is no expert 99, and 40 rows overwrite the rings
+  BOOST_TEST(engine->position(session) == 47U);
+  must(step(3, 1));
+  const StepOutput again = must(step(30, 1));
+  BOOST_TEST(std::equal(expected.begin(), expected.end(), again.logits.begin()));
+  BOOST_TEST(!step(16, 99));
+  BOOST_TEST(engine->position(session) == 80U);
+}
+
+BOOST_AUTO_TEST_CASE(a_scheduler_is_told_before_what_a_step_would_need) {
+  EngineOptions tight = options();
+  tight.pages_percent = 50;  // 4 pages of ratio 4, as many as one full session needs
+  tight.restore_points = 0;
+  const auto engine = open(tight);
+  const SessionId a = must(engine->create_session());
+  const SessionId b = must(engine->create_session());
+  all_logits(*engine, a, random_tokens(35, 700, 512), 64);
+  const RowsWanted fits{b, 100}, too_many{b, 260}, none{b, 3};
+  BOOST_TEST(must(engine->page_demand({&fits, 1})).fits());
+  BOOST_TEST(must(engine->page_demand({&none, 1})).ratios[0].needed == 0U);
+  const PageDemand refused = must(engine->page_demand({&too_many, 1}));
+  BOOST_TEST(!refused.fits());
+  BOOST_TEST(refused.ratios[0].needed == 2U);
+  BOOST_TEST(refused.ratios[0].available == 1U);
+  BOOST_TEST(refused.ratios[0].total == 4U);
+  const RowsWanted twice[] = {fits, fits};
+  const RowsWanted beyond{b, 1025}, unknown{9, 1};
+  BOOST_TEST(!engine->page_demand(twice));
+  BOOST_TEST(!engine->page_demand({&beyond, 1}));
+  BOOST_TEST(!engine->page_demand({&unknown, 1}));
+
+  // A saved session that finds no pages changes nothing either.
+  const std::vector<std::byte> big = snapshot_of(*engine, a, SnapshotContent::state);
+  all_logits(*engine, b, random_tokens(36, 40, 512), 40);
+  const auto restored = engine->restore(b, big, "big.kv");
+  BOOST_REQUIRE(!restored);
+  BOOST_TEST(restored.error().what ==
+             "big.kv: the saved session needs 3 KV pages of ratio 4, 1 of 4 are free (session 0 "
+             "holds 3, session 1 holds 1); end a session or wait for one");
+  BOOST_TEST(engine->position(b) == 40U);
 }
 
 BOOST_AUTO_TEST_CASE(damaged_snapshots_are_refused_in_one_line_and_change_nothing) {
