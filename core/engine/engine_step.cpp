@@ -133,7 +133,12 @@ Result<void> Engine::State::reserve_pages() {
   DS4_CHECK(store.reserve(segments.growths));
   if (auto sent = send_moves(); !sent) {
     drain();
-    store.undo_moves();  // entries that have arrived nevertheless are sent anew by the next step
+    store.undo_moves();
+    // Entries of pages that were given back may have arrived; a device that is lost is past caring.
+    for (const SessionGrowth& growth : segments.growths) {
+      if (!send_table(*growth.session)) break;
+    }
+    drain();
     return sent.error();
   }
   return {};
