@@ -257,6 +257,19 @@ BOOST_DATA_TEST_CASE(an_engine_takes_what_was_planned,
   }
 }
 
+// The router's scratch is the largest where there are many experts; its size has to be known before
+// the router's weight is.
+BOOST_AUTO_TEST_CASE(scratch_is_planned_without_the_weights) {
+  SyntheticSpec spec = test::must(SyntheticSpec::make("micro"));
+  spec.config.experts = 1024;
+  const test::TemporaryFolder folder;
+  EngineOptions options;
+  options.context = options.prefill_rows = 256;
+  const auto engine = test::open_engine(folder, spec, options);
+  BOOST_TEST(engine->memory().workspace > 256ULL * 1024 * sizeof(double));
+  BOOST_TEST(engine->memory().workspace <= engine->memory_plan().workspace + 64 * 1024);
+}
+
 BOOST_AUTO_TEST_CASE(a_context_beyond_every_position_is_refused) {
   const test::HeaderModel tiny("tiny");
   MemoryPlanInputs inputs;
