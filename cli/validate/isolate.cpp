@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <regex>
@@ -140,7 +141,9 @@ void run_isolated(const Settings& settings, const std::vector<std::string>& argu
     if (!is_wanted) continue;
     report.begin_stage(stage.name, stage.says);
     if (!stage.is_by_op) {
-      run_child(settings, common, stage.name, "", report);
+      std::vector<std::string> for_all = common;
+      for_all.insert(for_all.end(), {"--op", settings.op});
+      run_child(settings, for_all, stage.name, "", report);
       continue;
     }
     for (const conformance::OpCases& cases : conformance::all_cases()) {

@@ -215,7 +215,6 @@ class LayerCheck {
       DS4_CHECK(reference.import_parts(role, layer_, parts, experts.reference));
       if (judged_) note(judged.import_parts(role, layer_, parts, experts.judged), "experts");
     }
-    experts_seen_ += parts.size();
     std::vector<std::int32_t> renamed = experts.ids;
     for (std::int32_t& id : renamed) {
       if (id < 0) continue;
@@ -376,7 +375,6 @@ class LayerCheck {
   LayerState state_;  // the reference's, after the last group
   std::set<std::string> reduced_;
   std::size_t wrong_count_ = 0;
-  std::size_t experts_seen_ = 0;
   std::size_t choices_ = 0;
   std::size_t differing_choices_ = 0;
   double worst_margin_ = 0;

@@ -94,8 +94,10 @@ void Report::verdict(const std::string& title, double seconds) {
     const auto first = std::find_if(rows_.begin(), rows_.end(), [](const Row& row) {
       return row.state == State::fail || row.state == State::missing;
     });
-    if (first != rows_.end())
+    if (first != rows_.end()) {
       line += ", the first in stage " + first->stage + ": " + first->subject;
+      if (!first->detail.empty()) line += ": " + first->detail.substr(0, first->detail.find(';'));
+    }
   }
   line += " (" + cli::decimals(seconds, 1) + " s)";
   if (settings_.tolerance_scale != 1) line += "; limits were scaled: not conformant";
