@@ -35,7 +35,8 @@ std::string request_of(const Settings& settings) {
   const bool is_file = settings.backend.find('/') != std::string::npos;
   std::string name = is_file ? plugins::backend_name_of(settings.backend) : settings.backend;
   if (settings.device != 0 && name.find(':') == std::string::npos) {
-    name += ":" + std::to_string(settings.device);
+    name += ':';
+    name += std::to_string(settings.device);
   }
   return name;
 }

@@ -53,7 +53,9 @@ void Report::print(const std::string& line) const {
 }
 
 void Report::begin_stage(std::string_view stage, std::string_view says) {
-  print("\n" + std::string(stage) + ": " + std::string(says));
+  std::string line(1, '\n');
+  line.append(stage).append(": ").append(says);
+  print(line);
   needs_header_ = true;
 }
 

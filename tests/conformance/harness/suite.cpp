@@ -14,9 +14,9 @@ namespace {
 constexpr std::uint32_t kMostDrawnRows = 40;
 
 /// Rows that tell most: counted by the step, lying apart, in a tile, alone, behind others, many.
-constexpr std::array<std::string_view, 6> kTelling{
-    "3 + 5 rows of 10", "8 rows that lie apart", "a tile with 2 rows",
-    "5 rows",           "the 5 prefill rows",    "17 rows"};
+constexpr std::array<std::string_view, 6> kTelling{"3 + 5 rows of 10",   "8 rows that lie apart",
+                                                   "a tile with 2 rows", "5 rows",
+                                                   "the 5 prefill rows", "17 rows"};
 
 }  // namespace
 
@@ -102,7 +102,8 @@ void Suite::run_one(const std::string& label, const RowCase& rows, const Body& b
   options.tolerance_scale = options_.tolerance_scale;
   options.draws_extents = draws;
   if (shape_.size() > 1) options.extents.assign(shape_.begin() + 1, shape_.end());
-  const std::string name = op_ + "/" + full + (is_drawn_ ? "/" + std::to_string(drawn_index_) : "");
+  std::string name = op_ + "/" + full;
+  if (is_drawn_) name.append("/").append(std::to_string(drawn_index_));
   Outputs reference;
   if (options_.reference != nullptr && options_.aspect == Aspect::result) {
     CaseOptions recording = options;
