@@ -92,6 +92,9 @@ Finished collect(const Pipes& pipes, bool interrupts) {
   (void)::wait4(pipes.pid, &status, 0, &used);
   out.status = exit_status(status);
   out.peak_bytes = static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
+  for (const timeval& time : {used.ru_utime, used.ru_stime}) {
+    out.cpu_seconds += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  }
   return out;
 }
 

@@ -14,6 +14,7 @@ struct Finished {
   std::string out;
   std::string err;
   std::uint64_t peak_bytes = 0;  ///< most memory that was resident at once (VmHWM)
+  double cpu_seconds = 0;        ///< of all its threads; a busy machine does not change it much
 };
 
 /// Runs a program to its end with `input` as standard input; `environment` is added to ours.
