@@ -6,42 +6,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/weight_choice.hpp"
 #include "format/quants/quants.hpp"
 
 namespace ds4::validate {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = 8ULL << 20;
-
-std::uint32_t abi_role(TensorRole role) {
-  switch (role) {
-    case TensorRole::token_embd:
-      return DS4_ROLE_EMBEDDING;
-    case TensorRole::output:
-      return DS4_ROLE_OUTPUT_HEAD;
-    case TensorRole::output_hc_fn:
-    case TensorRole::hc_attn_fn:
-    case TensorRole::hc_ffn_fn:
-      return DS4_ROLE_HC_MIX;
-    case TensorRole::attn_output_a:
-      return DS4_ROLE_GROUPED;
-    case TensorRole::attn_compressor_ape:
-    case TensorRole::indexer_compressor_ape:
-      return DS4_ROLE_WINDOW_TABLE;
-    case TensorRole::ffn_gate_inp:
-      return DS4_ROLE_ROUTER;
-    case TensorRole::ffn_gate_tid2eid:
-      return DS4_ROLE_TOKEN_TABLE;
-    case TensorRole::ffn_gate_exps:
-      return DS4_ROLE_EXPERT_GATE;
-    case TensorRole::ffn_up_exps:
-      return DS4_ROLE_EXPERT_UP;
-    case TensorRole::ffn_down_exps:
-      return DS4_ROLE_EXPERT_DOWN;
-    default:
-      return role_traits(role).group == TensorGroup::vector ? DS4_ROLE_VECTOR : DS4_ROLE_MATRIX;
-  }
-}
 
 /// Lets the system have the file's pages back; they count as ours while they are mapped.
 void give_back(std::span<const std::byte> bytes) {
@@ -76,7 +47,7 @@ Result<void> WeightImporter::import(TensorRole role, std::uint32_t layer, HeldWe
   for (auto at = dims.rbegin(); at != dims.rend(); ++at) {
     source.extents.push_back(static_cast<std::uint32_t>(*at));
   }
-  if (abi_role(role) == DS4_ROLE_GROUPED) {
+  if (weight_role(role) == DS4_ROLE_GROUPED) {
     source.extents = {model_.config().output_groups, model_.config().output_rank,
                       source.extents.back()};
   }
@@ -123,7 +94,7 @@ Result<void> WeightImporter::import_from(const Source& source, TensorRole role, 
   const auto width = tensor.dims[0];
   ds4_weight_desc desc{};
   desc.struct_size = sizeof(desc);
-  desc.role = abi_role(role);
+  desc.role = weight_role(role);
   desc.layer = source.layer;
   desc.rank = static_cast<std::uint32_t>(source.extents.size());
   std::copy(source.extents.begin(), source.extents.end(), desc.extent);

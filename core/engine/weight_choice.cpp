@@ -1,9 +1,8 @@
 #include "engine/weight_choice.hpp"
 
 namespace ds4 {
-namespace {
 
-std::uint32_t abi_role(TensorRole role) {
+std::uint32_t weight_role(TensorRole role) noexcept {
   switch (role) {
     case TensorRole::token_embd:
       return DS4_ROLE_EMBEDDING;
@@ -33,6 +32,8 @@ std::uint32_t abi_role(TensorRole role) {
   }
 }
 
+namespace {
+
 /// The shape the ops expect: outermost first, the grouped projection as [groups, rank, in]. It
 /// comes from the model, since a file may leave trailing extents of 1 out or add some.
 ds4_weight_desc describe(const ModelConfig& config, const TensorInfo& tensor, TensorRole role,
@@ -42,7 +43,7 @@ ds4_weight_desc describe(const ModelConfig& config, const TensorInfo& tensor, Te
   ds4_weight_desc desc{};
   desc.struct_size = sizeof(desc);
   desc.dtype = static_cast<std::uint32_t>(tensor.dtype);
-  desc.role = abi_role(role);
+  desc.role = weight_role(role);
   desc.layer = layer;
   desc.rank = static_cast<std::uint32_t>(dims.size());
   for (std::uint32_t i = 0; i < desc.rank; ++i) {

@@ -18,6 +18,9 @@ struct WeightItem {
   std::uint32_t layer = DS4_NO_LAYER;
 };
 
+/// What a backend is told that a tensor of this role is (DS4_ROLE_*).
+[[nodiscard]] std::uint32_t weight_role(TensorRole role) noexcept;
+
 /// Every tensor that loading imports, in that order: what is outside the layers, then layer by
 /// layer.
 [[nodiscard]] std::vector<WeightItem> weight_items(const ModelFile& model);

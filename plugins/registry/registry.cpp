@@ -184,9 +184,9 @@ Result<Selected> Registry::select(std::string_view request) const {
   }
   out.info = devices[choice.device].info;
   if (parsed.name.empty() && choice.score < DS4_SCORE_CPU) {
-    out.notice = out.backend->name() +
-                 " is the only backend that can be used here. It is the correctness backend: "
-                 "expect minutes per token. --list-backends shows why the others cannot";
+    out.notice = "no fast backend can be used here, so " + out.backend->name() +
+                 " computes: it is made for correctness, expect minutes per token with a model of "
+                 "80 GB. --list-backends shows why the others cannot";
   }
   return out;
 }
