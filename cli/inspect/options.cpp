@@ -105,6 +105,10 @@ cli::OptionTable make_option_table(InspectOptions& options, std::vector<std::str
 Result<void> take_words(InspectOptions& options, const std::vector<std::string>& words,
                         const cli::Environment& environment) {
   const CommandName* command = words.empty() ? nullptr : find_command(words.front());
+  if (command == nullptr && words.size() > 1) {
+    return fail(Errc::invalid_argument, "there is no command ", words.front(),
+                "; there are dump, check, hash, diff, plan and tokens");
+  }
   std::vector<std::string> rest(words.begin() + (command != nullptr ? 1 : 0), words.end());
   if (command == nullptr) command = find_command(options.runtime.shows_plan ? "plan" : "dump");
   if (options.runtime.shows_plan && command->command != Command::plan) {

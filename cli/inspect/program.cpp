@@ -1,5 +1,6 @@
 #include "inspect/program.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include "common/runtime.hpp"
@@ -11,6 +12,7 @@
 #include "inspect/options.hpp"
 #include "inspect/plan.hpp"
 #include "inspect/tokens.hpp"
+#include "model/synthetic.hpp"
 
 namespace ds4::inspect {
 namespace {
@@ -56,6 +58,13 @@ ExitCode run_plan(const cli::Console& console, const InspectOptions& options,
 
 ExitCode run_command(const cli::Console& console, const InspectOptions& options,
                      const cli::Environment& environment) {
+  for (const std::string& file : options.files) {
+    std::error_code ignored;
+    if (is_synthetic_name(file) || std::filesystem::exists(file, ignored)) continue;
+    console.error("there is no file " + file +
+                  "; name one behind the command, with -m FILE or DS4_MODEL");
+    return cli::kFailure;
+  }
   switch (options.command) {
     case Command::dump:
       return print(console, dump_file(options));

@@ -3,18 +3,29 @@
 #include <limits>
 
 namespace ds4::make_model {
+namespace {
+
+/// CLI11 reads 010 as octal and 0x10 as hexadecimal; nobody who writes them here means that.
+std::string not_decimal(const std::string& text) {
+  const bool has_digits_only = text.find_first_not_of("0123456789") == std::string::npos;
+  if (has_digits_only && (text == "0" || !text.starts_with('0'))) return {};
+  return "expected a decimal integer, got '" + text + "'";
+}
+
+}  // namespace
 
 void declare(CLI::App& app, Options& options) {
   std::string shapes;
   for (const std::string& shape : synthetic_shapes()) {
     shapes.append(shapes.empty() ? "" : ", ").append(shape);
   }
+  const CLI::Validator decimal(not_decimal, "");
   const auto most = static_cast<std::uint32_t>(std::numeric_limits<std::int32_t>::max());
-  const CLI::Range count(std::uint32_t{1}, most);
+  const CLI::Validator count = decimal & CLI::Range(std::uint32_t{1}, most);
   app.add_option("OUT", options.out, "the GGUF file to write")->required();
   app.add_option("--shape", options.shape, "one of " + shapes)->capture_default_str();
   app.add_option("--seed", options.seed, "equal seeds give equal files")
-      ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
+      ->check(decimal & CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))
       ->capture_default_str();
   app.add_option("--naming", options.naming, "metadata conventions")
       ->check(CLI::IsMember({"ds4", "llama"}))
@@ -25,7 +36,7 @@ void declare(CLI::App& app, Options& options) {
                  "all=f32");
   auto* layers =
       app.add_option("--layers", options.layers, "main layers: the first N of the shape's pattern")
-          ->check(CLI::Range(std::uint32_t{1}, std::uint32_t{1024}));
+          ->check(decimal & CLI::Range(std::uint32_t{1}, std::uint32_t{1024}));
   app.add_option("--ratios", options.ratios,
                  "the kind of each layer: 0 (window), 4 (sparse) or 128 (fully compressed), as in "
                  "0,4,128")
@@ -33,7 +44,7 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({0U, 4U, 128U}))
       ->excludes(layers);
   app.add_option("--hash-layers", options.hash_layers, "layers that route by token id")
-      ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{1024}));
+      ->check(decimal & CLI::Range(std::uint32_t{0}, std::uint32_t{1024}));
   app.add_option("--topk", options.top_k, "compressed rows the indexer keeps")->check(count);
   app.add_option("--window", options.window, "raw rows a token sees")->check(count);
   app.add_option("--vocab", options.vocab, "tokens in the vocabulary")->check(count);
@@ -47,7 +58,7 @@ void declare(CLI::App& app, Options& options) {
                "tensor, for looking at the layout")
       ->check(CLI::IsMember({"experts", "all"}));
   app.add_option("-t,--threads", options.threads, "threads that make weights (default: all)")
-      ->check(CLI::Range(std::uint32_t{1}, std::uint32_t{32}));
+      ->check(decimal & CLI::Range(std::uint32_t{1}, std::uint32_t{32}));
   app.add_flag("--overwrite", options.overwrites, "replace OUT even if it is no synthetic model");
   app.add_flag("--dry-run", options.only_sizes, "say how large the file would be, write nothing");
 }
