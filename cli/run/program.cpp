@@ -83,6 +83,11 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
   if (const auto usable = check_model(options, path); !usable) {
     return report_error(console, usable.error());
   }
+  if (!options.kv_load.empty()) {
+    if (auto can = check_saved_session(options.kv_load); !can) {
+      return report_error(console, can.error());
+    }
+  }
   if (!options.kv_save.empty()) {
     if (auto can = check_session_file(options.kv_save); !can) {
       return report_error(console, can.error());

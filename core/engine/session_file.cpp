@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <new>
 #include <utility>
 
+#include "base/mapped_file.hpp"
 #include "kv/snapshot.hpp"
 
 namespace ds4 {
@@ -44,6 +45,19 @@ Error system_error(const fs::path& path, const char* what) {
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+/// The file that saving to `path` replaces: where links lead. A device or a pipe is not replaced.
+Result<fs::path> target_of(const fs::path& path) {
+  std::error_code code;
+  const fs::file_status status = fs::status(path, code);
+  if (!fs::exists(status)) return path;
+  if (fs::is_directory(status)) return fail(Errc::io, path.string(), ": is a folder; name a file");
+  if (!fs::is_regular_file(status)) {
+    return fail(Errc::io, path.string(), ": is no regular file; name another for the session");
+  }
+  fs::path target = fs::canonical(path, code);
+  return code ? path : target;
 }
 
 /// A file under a name of its own beside the one that it becomes; removed unless it does.
@@ -96,27 +110,11 @@ class NewFile {
   bool is_done_ = false;
 };
 
-Result<void> read_all(const Descriptor& file, std::span<std::byte> to, const fs::path& path) {
-  while (!to.empty()) {
-    const ssize_t count = ::read(file.number(), to.data(), to.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error(path, "cannot be read");
-    if (count == 0) {
-      return fail(Errc::io, path.string(), ": became shorter while it was read; try again");
-    }
-    to = to.subspan(static_cast<std::size_t>(count));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<void> check_session_file(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    return fail(Errc::io, path.string(), ": is a folder; name a file");
-  }
-  const fs::path folder = folder_of(path);
+  DS4_TRY(const fs::path target, target_of(path));
+  const fs::path folder = folder_of(target);
   if (::access(folder.c_str(), W_OK | X_OK) != 0) {
     return system_error(folder, "no session can be saved there");
   }
@@ -124,7 +122,8 @@ Result<void> check_session_file(const fs::path& path) {
 }
 
 Result<void> save_session(Engine& engine, SessionId session, const fs::path& path) {
-  NewFile file(path);
+  DS4_TRY(const fs::path target, target_of(path));
+  NewFile file(target);
   if (!file.is_open()) return system_error(path, "cannot be written");
   if (auto written = engine.snapshot(
           session, [&file](std::span<const std::byte> bytes) { return file.write(bytes); },
@@ -135,7 +134,7 @@ Result<void> save_session(Engine& engine, SessionId session, const fs::path& pat
   return file.finish();
 }
 
-Result<void> load_session(Engine& engine, SessionId session, const fs::path& path) {
+Result<void> check_saved_session(const fs::path& path) {
   // Without O_NONBLOCK a pipe without a writer would hold us here.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) return system_error(path, "cannot be opened");
@@ -144,16 +143,26 @@ Result<void> load_session(Engine& engine, SessionId session, const fs::path& pat
   if (!S_ISREG(facts.st_mode)) {
     return fail(Errc::io, path.string(), ": is no regular file; name a file of --kv-save");
   }
-  const auto size = static_cast<std::uint64_t>(facts.st_size);
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(size, kSnapshotHeaderBytes));
-  DS4_CHECK(read_all(file, bytes, path));
-  DS4_CHECK(engine.check_snapshot(bytes, size, path.string()));
-  try {
-    bytes.resize(size);
-  } catch (const std::bad_alloc&) {
-    return fail(Errc::out_of_memory, path.string(), ": no host memory for its ", size, " bytes");
+  std::array<std::byte, kSnapshotMagic.size()> head{};
+  const ssize_t count = ::pread(file.number(), head.data(), head.size(), 0);
+  if (count < 0) return system_error(path, "cannot be read");
+  if (count != static_cast<ssize_t>(head.size()) ||
+      std::memcmp(head.data(), kSnapshotMagic.data(), head.size()) != 0) {
+    return fail(Errc::bad_file, path.string(), ": is no saved session; --kv-save writes them");
   }
-  DS4_CHECK(read_all(file, std::span(bytes).subspan(kSnapshotHeaderBytes), path));
+  return {};
+}
+
+Result<void> load_session(Engine& engine, SessionId session, const fs::path& path) {
+  DS4_CHECK(check_saved_session(path));
+  // Mapped, it takes no memory that the plan did not count: the system drops its pages at need.
+  DS4_TRY(const MappedFile mapped, MappedFile::open(path));
+  const std::span<const std::byte> bytes = mapped.bytes();
+  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), kSnapshotHeaderBytes));
+  DS4_CHECK(engine.check_snapshot(head, bytes.size(), path.string()));
+  if (!mapped.unchanged()) {
+    return fail(Errc::io, path.string(), ": became shorter while it was read; try again");
+  }
   return engine.restore(session, bytes, path.string());
 }
 

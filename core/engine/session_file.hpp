@@ -10,6 +10,10 @@ namespace ds4 {
 /// take. Errors: not_found (no such folder), io.
 Result<void> check_session_file(const std::filesystem::path& path);
 
+/// Whether `path` is a file that can be opened and begins like a saved session; to be asked before
+/// minutes of loading. Errors: not_found, io, bad_file.
+Result<void> check_saved_session(const std::filesystem::path& path);
+
 /// Writes a session to `path`, with its restore points. The file appears whole or not at all: it is
 /// written under another name, flushed to the disk and renamed. Only its owner can read it, since
 /// it holds the prompt. Errors: those of Engine::snapshot(), io.

@@ -9,7 +9,6 @@
 namespace ds4 {
 namespace {
 
-constexpr std::string_view kMagic = "DS4STATE";
 constexpr std::size_t kHeaderChecksumBytes = 8;
 constexpr std::size_t kHeaderChecksumAt = kSnapshotHeaderBytes - kHeaderChecksumBytes;
 constexpr std::size_t kSampledBytes = 4096;  // of each tensor: one page of the mapped file
@@ -126,7 +125,7 @@ std::vector<std::byte> snapshot_head(const SnapshotShape& shape,
                                      std::span<const std::uint32_t> frontiers) {
   const SnapshotLayout layout(shape, static_cast<std::uint32_t>(tokens.size()), frontiers);
   LittleEndianWriter out;
-  out.bytes(std::as_bytes(std::span(kMagic)));
+  out.bytes(std::as_bytes(std::span(kSnapshotMagic)));
   out.u32(kSnapshotVersion);
   out.u32(kSnapshotHeaderBytes);
   out.u64(layout.bytes);
@@ -156,14 +155,16 @@ Result<SnapshotHeader> read_snapshot_header(std::span<const std::byte> head,
   const auto other = [name](const auto&... parts) {
     return fail(Errc::unsupported, parts...).in(name);
   };
-  if (head.size() < kMagic.size() || std::memcmp(head.data(), kMagic.data(), kMagic.size()) != 0) {
+  if (head.size() < kSnapshotMagic.size() ||
+      std::memcmp(head.data(), kSnapshotMagic.data(), kSnapshotMagic.size()) != 0) {
     return bad("is no saved session; --kv-save writes them");
   }
   if (head.size() < kSnapshotHeaderBytes) {
     return bad("ends after ", head.size(), " of the ", kSnapshotHeaderBytes,
                " bytes of its header; save the session again");
   }
-  LittleEndianReader in(head.subspan(kMagic.size(), kSnapshotHeaderBytes - kMagic.size()));
+  LittleEndianReader in(
+      head.subspan(kSnapshotMagic.size(), kSnapshotHeaderBytes - kSnapshotMagic.size()));
   const std::uint32_t version = in.u32();
   if (version != kSnapshotVersion) {
     return other("is a saved session of version ", version, ", this program reads version ",

@@ -15,6 +15,7 @@ namespace ds4 {
 
 /// The file of a saved session; docs/sessions.md has the layout byte by byte. Integers are
 /// little-endian.
+inline constexpr std::string_view kSnapshotMagic = "DS4STATE";  ///< the first bytes of a file
 inline constexpr std::uint32_t kSnapshotVersion = 1;
 inline constexpr std::uint32_t kSnapshotHeaderBytes = 128;
 inline constexpr std::uint32_t kSnapshotChecksumBytes =
