@@ -83,10 +83,15 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
     layout.classes.push_back(entry);
   }
 
+  // A hostile header names rows and widths whose product is past any memory.
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 62;
   std::uint64_t offset = 0;
-  const auto take = [&offset](std::uint64_t bytes) {
+  bool fits = true;
+  const auto take = [&offset, &fits](std::uint64_t rows, std::uint64_t row_bytes) {
     const std::uint64_t place = offset;
-    offset = round_up(offset + bytes, kAlignment);
+    const auto bytes = checked_mul(rows, row_bytes);
+    fits = fits && bytes && *bytes < kMostBytes - offset;
+    if (fits) offset = round_up(offset + *bytes, kAlignment);
     return place;
   };
   const std::uint64_t kv_row =
@@ -97,7 +102,7 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
     const std::uint32_t ratio = config.ratio(layer);
     LayerStorage place;
     place.ratio = ratio;
-    place.ring = {take(layout.ring_capacity * kv_row), kv_row, layout.ring_capacity};
+    place.ring = {take(layout.ring_capacity, kv_row), kv_row, layout.ring_capacity};
     if (ratio != 0) {
       std::vector<RatioClass> known;
       for (const Class& entry : layout.classes) known.push_back(entry.ratio);
@@ -107,7 +112,7 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
       const std::uint32_t rows = entry.pages * kPageRows;
       const auto pairs = [&take, ratio, capacity](std::uint32_t dim) -> RowPlace {
         const std::uint64_t bytes = pair_width(ratio, dim) * sizeof(float);
-        return {take(capacity * bytes), bytes, capacity};
+        return {take(capacity, bytes), bytes, capacity};
       };
       place.pairs = pairs(config.head_dim);
       // Row bytes are multiples of 4, so a page of 64 rows keeps every part aligned to 256.
@@ -122,6 +127,15 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
     layout.places_.push_back(place);
   }
   layout.slot_bytes = offset;
+  fits = fits && offset < kMostBytes / std::max({limits.slots, limits.restore_points, 1U});
+  for (const Class& entry : layout.classes) {
+    fits = fits && entry.bytes_per_page < kMostBytes / std::max(entry.pages, 1U);
+  }
+  if (!fits) {
+    return fail(Errc::invalid_argument, "rings and pages of ", limits.slots, " sessions of ",
+                limits.context, " tokens need more bytes than can be counted: window ",
+                config.window, ", head width ", config.head_dim);
+  }
   return layout;
 }
 
