@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "common/json_writer.hpp"
+#include "format/dtype.hpp"
 #include "format/gguf_reader.hpp"
+#include "format/shown.hpp"
 #include "inspect/read_through.hpp"
 #include "inspect/value_text.hpp"
 
@@ -29,7 +31,10 @@ bool same_value(const GgufEntry& a, const GgufEntry& b) {
 Result<std::uint64_t> first_difference(const GgufFile& a, std::span<const std::byte> in_a,
                                        const GgufFile& b, std::span<const std::byte> in_b) {
   std::uint64_t at = 0;
+  bool is_cut = false;
   DS4_CHECK(read_through(a, in_a, [&](std::span<const std::byte> piece) {
+    is_cut = !b.unchanged();
+    if (is_cut) return false;
     const std::span<const std::byte> other = in_b.subspan(at, piece.size());
     const auto [mine, theirs] = std::mismatch(piece.begin(), piece.end(), other.begin());
     (void)theirs;
@@ -37,6 +42,7 @@ Result<std::uint64_t> first_difference(const GgufFile& a, std::span<const std::b
     b.release(other);
     return mine == piece.end();
   }));
+  if (is_cut) return fail(Errc::io, b.name(), ": the file changed its size while it was read");
   return at;
 }
 
@@ -83,6 +89,10 @@ class Comparison {
       } else if (shape(tensor) != shape(*other)) {
         add("tensor", tensor.name, shape(tensor) + " against " + shape(*other));
       } else if (!options_.only_header) {
+        if (find_traits(tensor.dtype) == nullptr) {
+          add("tensor", tensor.name, "of an unknown type: its bytes can not be compared");
+          continue;
+        }
         DS4_TRY(const std::uint64_t at,
                 first_difference(a_, a_.bytes(tensor), b_, b_.bytes(*other)));
         if (at == tensor.bytes) continue;
@@ -138,7 +148,7 @@ Result<Difference> diff_files(const InspectOptions& options) {
     return out;
   }
   for (const Finding& finding : comparison.findings()) {
-    out.text += finding.what + " " + finding.name + ": " + finding.text + "\n";
+    out.text += finding.what + " " + std::string(shown(finding.name)) + ": " + finding.text + "\n";
   }
   if (!out.differs) {
     out.text = options.only_header ? "the headers say the same\n" : "the files say the same\n";

@@ -3,7 +3,9 @@
 #include <sstream>
 
 #include "common/json_writer.hpp"
+#include "format/dtype.hpp"
 #include "format/gguf_reader.hpp"
+#include "format/shown.hpp"
 #include "inspect/digest.hpp"
 #include "inspect/read_through.hpp"
 #include "inspect/value_text.hpp"
@@ -51,9 +53,14 @@ Result<std::string> hash_file(const InspectOptions& options) {
     json.key("tensors_xxh3").begin_object();
     for (const TensorInfo& tensor : file.tensors()) {
       if (!matches(tensor.name, options.filter)) continue;
+      if (find_traits(tensor.dtype) == nullptr) {
+        json.line_break().key(tensor.name).string("unknown type");
+        text << "unknown type  no xxh3 of " << shown(tensor.name) << "\n";
+        continue;
+      }
       DS4_TRY(const std::string digest, tensor_hash(file, tensor));
       json.line_break().key(tensor.name).string(digest);
-      text << digest << "  xxh3 of " << tensor.name << "\n";
+      text << digest << "  xxh3 of " << shown(tensor.name) << "\n";
     }
     json.end_object();
   }
