@@ -14,6 +14,10 @@ class ByteProgressLine {
  public:
   /// `what` is done: "writing: 1.20 of 8.80 GiB (14%), 1.31 GiB/s".
   ByteProgressLine(const Console& console, std::string what);
+  ByteProgressLine(const ByteProgressLine&) = delete;
+  ByteProgressLine& operator=(const ByteProgressLine&) = delete;
+  /// Ends the line, so that an error that follows begins its own.
+  ~ByteProgressLine() { end_line(); }
   void update(std::uint64_t done, std::uint64_t total);
   /// Ends the line that is rewritten on a terminal, if there is one.
   void end_line();

@@ -44,6 +44,12 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   }
   std::string pattern = file.path_ + ".partial-XXXXXX";
   file.descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
+  if (file.descriptor_ < 0 && exists && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+    // Nothing new may appear in this folder: the file itself is written, at the end.
+    file.descriptor_ = ::open(file.path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (file.descriptor_ < 0) return cannot_write(path);
+    return file;
+  }
   if (file.descriptor_ < 0) return cannot_write(path);
   file.temporary_ = pattern;
   const mode_t mode = exists ? facts.st_mode & static_cast<mode_t>(07777) : usual_mode();
@@ -61,18 +67,35 @@ OutputFile::~OutputFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Result<void> OutputFile::commit(std::string_view bytes) {
+Result<void> OutputFile::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return cannot_write(path_);
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
+  return {};
+}
+
+Result<void> OutputFile::commit(std::string_view bytes) {
+  // A file written in its place loses its old end; a device has none.
+  if (temporary_.empty() && ::ftruncate(descriptor_, 0) != 0 && errno != EINVAL) {
+    return cannot_write(path_);
+  }
+  DS4_CHECK(write(bytes));
   if (!temporary_.empty() && ::fsync(descriptor_) != 0) return cannot_write(path_);
   if (::close(std::exchange(descriptor_, -1)) != 0) return cannot_write(path_);
   if (temporary_.empty()) return {};
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return cannot_write(path_);
-  temporary_.clear();
+  if (::rename(temporary_.c_str(), path_.c_str()) == 0) {
+    temporary_.clear();
+    return {};
+  }
+  if (errno != EBUSY && errno != EXDEV) return cannot_write(path_);
+  // A file that is mounted into a container keeps its place: it takes the text instead.
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+  if (descriptor_ < 0) return cannot_write(path_);
+  DS4_CHECK(write(bytes));
+  if (::close(std::exchange(descriptor_, -1)) != 0) return cannot_write(path_);
   return {};
 }
 
