@@ -24,6 +24,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kQuickLimit{120};
 constexpr std::chrono::seconds kFullLimit{3600};
+#if defined(DS4_SANITIZED)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
 
 /// The arguments without those that each child gets anew.
 std::vector<std::string> common_arguments(const std::vector<std::string>& arguments) {
@@ -101,7 +106,10 @@ void run_child(const Settings& settings, std::vector<std::string> arguments, std
     report.add(std::move(row));
     return;
   }
-  const auto limit = settings.grid == conformance::Grid::full ? kFullLimit : kQuickLimit;
+  // Drawn cases may be many, and a build with a sanitizer is slow.
+  const bool is_long =
+      settings.grid == conformance::Grid::full || settings.fuzz != 0 || kIsSanitized;
+  const auto limit = is_long ? kFullLimit : kQuickLimit;
   std::string text;
   const bool in_time = read_rows(child, Clock::now() + limit, text);
   if (!in_time) ::kill(child.pid, SIGKILL);
@@ -120,8 +128,9 @@ void run_child(const Settings& settings, std::vector<std::string> arguments, std
     row.detail = "ran beyond " + std::to_string(limit.count()) + " s";
   } else if (WIFSIGNALED(status)) {
     row.detail = std::string("killed by signal ") + ::strsignal(WTERMSIG(status));
-  } else if (WEXITSTATUS(status) > 1) {
-    row.detail = "the child ended with status " + std::to_string(WEXITSTATUS(status));
+  } else if (WEXITSTATUS(status) > 1 || !text.ends_with(kRowsEnd)) {
+    row.detail = "the child ended with status " + std::to_string(WEXITSTATUS(status)) +
+                 (text.ends_with(kRowsEnd) ? "" : " before it was done");
   } else {
     return;
   }

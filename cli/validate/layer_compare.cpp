@@ -151,10 +151,11 @@ Distance compare_output(const OpOutput& output, const LayerSide& side, const Lay
       const std::uint64_t bytes = is_row_dtype(view.dtype) || row + 1 < rows_of(view)
                                       ? stride
                                       : view_span_bytes(view) - row * stride;
-      if (at + bytes > a.size() || std::memcmp(&a[at], &b[at], bytes) == 0) continue;
+      const bool is_inside = at + bytes <= a.size() && at + bytes <= b.size();
+      if (is_inside && std::memcmp(&a[at], &b[at], bytes) == 0) continue;
       result.error = std::numeric_limits<double>::infinity();
       result.is_wrong = true;
-      result.where = "row " + std::to_string(row);
+      result.where = "row " + std::to_string(row) + (is_inside ? "" : " outside its buffer");
       return result;
     }
     std::vector<float> w = row_values(view, &a[at]);

@@ -126,6 +126,7 @@ ExitCode judge(const cli::Console& console, Settings& settings,
       (void)print(console, session.title() + ", seed " + std::to_string(settings.seed) + "\n");
     }
     run_stages(session, report);
+    report.done();
   }
   const std::chrono::duration<double> taken = Clock::now() - begin;
   report.verdict(session.title(), taken.count());

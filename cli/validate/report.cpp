@@ -59,6 +59,11 @@ void Report::begin_stage(std::string_view stage, std::string_view says) {
   needs_header_ = true;
 }
 
+void Report::done() {
+  if (!settings_.rows_fd) return;
+  if (::write(*settings_.rows_fd, kRowsEnd.data(), kRowsEnd.size()) < 0) ++failures_;
+}
+
 void Report::add(Row row) {
   if (row.state == State::fail || row.state == State::missing) ++failures_;
   if (row.state != State::skipped) ++checked_;

@@ -41,6 +41,8 @@ class Report {
 
   void begin_stage(std::string_view stage, std::string_view says);
   void add(Row row);
+  /// Of an isolated child: tells the parent that every row was written.
+  void done();
   /// The last line of the output. `title`: the backend and its device.
   void verdict(const std::string& title, double seconds);
   [[nodiscard]] bool ok() const noexcept { return failures_ == 0; }
@@ -58,6 +60,9 @@ class Report {
   std::uint64_t checked_ = 0;
   bool needs_header_ = true;
 };
+
+/// What an isolated child writes behind its last row.
+inline constexpr std::string_view kRowsEnd = "end of rows\n";
 
 /// Rows on their way from an isolated child: one line each.
 [[nodiscard]] std::string row_to_line(const Row& row);

@@ -1,8 +1,10 @@
 #include "loader/process_state.hpp"
 
+#include <chrono>
 #include <clocale>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 namespace ds4::plugins {
 namespace {
@@ -53,7 +55,12 @@ ProcessState::ProcessState()
       threads_(count_threads()) {}
 
 std::optional<std::string> ProcessState::left_behind(bool counts_threads) const {
-  const unsigned threads = count_threads();
+  unsigned threads = count_threads();
+  // A thread that was joined leaves the list a moment after the join.
+  for (int i = 0; counts_threads && threads > threads_ && i < 100; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    threads = count_threads();
+  }
   if (counts_threads && threads > threads_) {
     return "left " + std::to_string(threads - threads_) +
            (threads == threads_ + 1 ? " thread" : " threads") +

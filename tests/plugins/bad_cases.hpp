@@ -51,7 +51,7 @@ inline constexpr BadCase kBadCases[] = {
     {"score-silent", plugins::Reason::no_device, "score 0 without a reason"},
     {"exits-in-ctor", plugins::Reason::probe, "ended with status "},
     {"illegal-in-ctor", plugins::Reason::probe, "killed by SIG"},
-    {"leaks-thread", plugins::Reason::probe, "left 1 thread running behind its entry"},
+    {"leaks-thread", plugins::Reason::probe, "running behind its entry"},
     {"changes-cwd", plugins::Reason::probe, "changed the working directory to /"},
     {"blocks-signals", plugins::Reason::probe, "changed the signal mask"},
 #if !DS4_BUILD_SANITIZED
