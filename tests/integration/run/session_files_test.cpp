@@ -1,6 +1,8 @@
 // Sessions across processes: what one ds4-run saves, the next one loads.
 #include <boost/test/unit_test.hpp>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -145,6 +147,16 @@ BOOST_AUTO_TEST_CASE(damaged_files_cost_one_line_and_status_1) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_link_keeps_leading_to_the_session_that_is_saved_through_it) {
+  const fs::path link = folder / "link.kv";
+  const fs::path target = folder / "target.kv";
+  std::ofstream(target) << "old";
+  fs::create_symlink(target, link);
+  BOOST_TEST(run({"-p", "x", "-n", "2", "--kv-save", link.string()}).status == 0);
+  BOOST_TEST(fs::is_symlink(link));
+  BOOST_TEST(fs::file_size(target) > 1000U);
+}
+
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_used_are_named_before_the_work) {
   const auto refused = [this](const Words& words, int status, const std::string& part) {
     const Finished out = run(words);
@@ -156,6 +168,10 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_used_are_named_before_the_work) {
   refused({"-p", "x", "--kv-save", nowhere}, 1, "no session can be saved there");
   refused({"-p", "x", "--kv-save", folder.string()}, 1, "is a folder; name a file");
   refused({"-p", "x", "--kv-load", model}, 1, "is no saved session");
+  const std::string pipe = (folder / "pipe").string();
+  BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  refused({"-p", "x", "--kv-save", pipe}, 1, "is no regular file");
+  BOOST_TEST(fs::is_fifo(pipe));
   refused({"--inspect", "--kv-load", saved}, 2, "--kv-load cannot be used together with --inspect");
   refused({"-p", "x", "--kv-save", ""}, 2, "--kv-save");
 }

@@ -86,6 +86,18 @@ BOOST_AUTO_TEST_CASE(rings_of_more_rows_than_an_index_can_name_are_refused) {
   BOOST_TEST(layout.error().what.find("lower --sessions") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_header_whose_rings_are_past_counting_is_refused) {
+  ModelConfig config = shape("micro");
+  config.window = (1U << 31) - 64;
+  config.head_dim = 1U << 30;
+  config.ratios.assign(1024, 0);
+  config.layers = 1024;
+  const auto layout = KvLayout::make(config, {}, {1, 512, 100});
+  BOOST_REQUIRE(!layout);
+  BOOST_TEST(layout.error().what.find("than can be counted") != std::string::npos,
+             layout.error().what);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ds4
