@@ -96,6 +96,11 @@ int run(int argc, char** argv) {
     console.error(error.what());
     return cli::kUsage;
   }
+  // Not required(): CLI11 would name OUT instead of an option that it does not know.
+  if (options.out.empty()) {
+    console.error("OUT is missing: name the GGUF file to write");
+    return cli::kUsage;
+  }
   const auto spec = make_spec(options);
   if (!spec) return report(console, spec.error());
   return write(console, options, *spec);

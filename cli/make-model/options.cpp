@@ -22,7 +22,7 @@ void declare(CLI::App& app, Options& options) {
   const CLI::Validator decimal(not_decimal, "");
   const auto most = static_cast<std::uint32_t>(std::numeric_limits<std::int32_t>::max());
   const CLI::Validator count = decimal & CLI::Range(std::uint32_t{1}, most);
-  app.add_option("OUT", options.out, "the GGUF file to write")->required();
+  app.add_option("OUT", options.out, "the GGUF file to write");
   app.add_option("--shape", options.shape, "one of " + shapes)->capture_default_str();
   app.add_option("--seed", options.seed, "equal seeds give equal files")
       ->check(decimal & CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()))

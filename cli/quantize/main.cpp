@@ -111,9 +111,8 @@ int main(int argc, char** argv) {
   bool is_overwrite = false;
   bool is_without_tokenizer = false;
   app.add_option("--hf", options.source,
-                 "Folder of the checkpoint: *.safetensors, config.json, tokenizer.json")
-      ->required();
-  app.add_option("--out", options.output, "GGUF file to write")->required();
+                 "Folder of the checkpoint: *.safetensors, config.json, tokenizer.json");
+  app.add_option("--out", options.output, "GGUF file to write");
   app.add_option("--type", type,
                  "auto: projections Q8_0, experts exact where they are FP4, the rest F16 and F32; "
                  "or one type for projections and experts: f32, f16, bf16, q8_0, q4_k, q5_k, q6_k")
@@ -135,6 +134,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return complain(kUsage, error.what());
   }
+  // Not required(): CLI11 would name them instead of an option that it does not know.
+  if (options.source.empty()) return complain(kUsage, "--hf FOLDER is missing");
+  if (options.output.empty()) return complain(kUsage, "--out FILE is missing");
   options.with_tokenizer = !is_without_tokenizer;
   return run(options, type, experts, is_overwrite);
 }

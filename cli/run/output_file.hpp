@@ -1,9 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/result.hpp"
+#include "base/new_file.hpp"
 
 namespace ds4::run {
 
@@ -26,11 +27,12 @@ class OutputFile {
 
  private:
   OutputFile() = default;
-  Result<void> write(std::string_view bytes);
+  static Result<OutputFile> open_in_place(const std::string& path);
+  Result<void> write_in_place(std::string_view bytes);
 
   std::string path_;
-  std::string temporary_;  ///< empty: written directly
-  int descriptor_ = -1;
+  std::optional<NewFile> beside_;
+  int in_place_ = -1;  ///< where there is no file beside
 };
 
 }  // namespace ds4::run

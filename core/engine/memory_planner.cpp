@@ -153,7 +153,11 @@ Result<void> MemoryPlanner::add_kv(MemoryPlan& plan, const MemoryPlanInputs& in)
         sizeof(std::int32_t) * std::uint64_t{in.sessions} * std::max(entry.session_pages, 1U);
     plan.step += table;
     plan.staging += table;
-    plan.staging += 2 * sizeof(std::uint32_t) * std::uint64_t{entry.pages};  // the pool's own lists
+    // The pool's counts of holders and its stack of free ids; the ids that each session and each
+    // restore point holds.
+    plan.staging += 3 * sizeof(std::uint32_t) * std::uint64_t{entry.pages};
+    plan.staging += sizeof(std::uint32_t) * std::uint64_t{entry.session_pages} *
+                    (std::uint64_t{in.sessions} + in.restore_points);
   }
   plan.staging += sizeof(std::int32_t) * std::uint64_t{in.sessions} * in.context;  // token ids
   return {};

@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "base/mapped_file.hpp"
+#include "base/new_file.hpp"
 #include "kv/snapshot.hpp"
 
 namespace ds4 {
@@ -30,8 +29,6 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   [[nodiscard]] int number() const { return number_; }
   [[nodiscard]] bool is_open() const { return number_ >= 0; }
-  /// Some file systems report a full disk only here.
-  [[nodiscard]] bool close() { return ::close(std::exchange(number_, -1)) == 0; }
 
  private:
   int number_;
@@ -60,56 +57,6 @@ Result<fs::path> target_of(const fs::path& path) {
   return code ? path : target;
 }
 
-/// A file under a name of its own beside the one that it becomes; removed unless it does.
-class NewFile {
- public:
-  explicit NewFile(const fs::path& path)
-      : path_(path),
-        temporary_(path.string() + ".tmp." + std::to_string(::getpid()) + "." +
-                   std::to_string(counter_.fetch_add(1))),
-        file_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {}
-  ~NewFile() {
-    if (file_.is_open() && !is_done_) ::unlink(temporary_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  [[nodiscard]] bool is_open() const { return file_.is_open(); }
-
-  Result<void> write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(file_.number(), bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return system_error(path_, "cannot be written");
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-    return {};
-  }
-
-  /// After this a power cut leaves the old file or the new one.
-  Result<void> finish() {
-    if (::fsync(file_.number()) != 0) return system_error(path_, "cannot be flushed to the disk");
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-      return system_error(path_, "cannot be put in place");
-    }
-    is_done_ = true;
-    if (!file_.close()) return system_error(path_, "cannot be closed");
-    const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    // Some file systems have no such call for folders.
-    if (folder.is_open() && ::fsync(folder.number()) != 0 && errno != EINVAL) {
-      return system_error(path_, "the folder cannot be flushed to the disk");
-    }
-    return {};
-  }
-
- private:
-  static inline std::atomic<unsigned> counter_{0};
-  fs::path path_;
-  std::string temporary_;
-  Descriptor file_;
-  bool is_done_ = false;
-};
-
 }  // namespace
 
 Result<void> check_session_file(const fs::path& path) {
@@ -123,8 +70,7 @@ Result<void> check_session_file(const fs::path& path) {
 
 Result<void> save_session(Engine& engine, SessionId session, const fs::path& path) {
   DS4_TRY(const fs::path target, target_of(path));
-  NewFile file(target);
-  if (!file.is_open()) return system_error(path, "cannot be written");
+  DS4_TRY(NewFile file, NewFile::create(target, NewFile::Access::owner_only));
   if (auto written = engine.snapshot(
           session, [&file](std::span<const std::byte> bytes) { return file.write(bytes); },
           SnapshotContent::with_restore_points);

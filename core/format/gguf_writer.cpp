@@ -1,12 +1,6 @@
 #include "format/gguf_writer.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "base/assert.hpp"
 #include "base/checked.hpp"
@@ -31,10 +25,6 @@ void append(std::vector<std::byte>& out, T value) {
 void append_string(std::vector<std::byte>& out, std::string_view text) {
   append(out, static_cast<std::uint64_t>(text.size()));
   append_bytes(out, text.data(), text.size());
-}
-
-Error io_error(std::string_view what, const std::filesystem::path& path) {
-  return fail(Errc::io, what, ' ', path.string(), ": ", std::strerror(errno));
 }
 
 }  // namespace
@@ -156,41 +146,14 @@ std::vector<std::byte> GgufHeader::encode() const {
 }
 
 Result<GgufWriter> GgufWriter::create(const std::filesystem::path& path, GgufHeader header) {
-  GgufWriter writer;
-  writer.path_ = path;
-  std::string pattern = path.string() + ".partial-XXXXXX";
-  writer.descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
-  if (writer.descriptor_ < 0) return io_error("cannot create a file beside", path);
-  writer.temporary_ = pattern;
-  // mkostemp makes the file private; a model is as readable as any other new file.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(writer.descriptor_, static_cast<mode_t>(0666) & ~mask) != 0) {
-    return io_error("cannot set the mode of", writer.temporary_);
-  }
-  writer.header_ = std::move(header);
-  const std::vector<std::byte> head = writer.header_.encode();
-  writer.data_offset_ = head.size();
-  const std::uint64_t bytes = head.size() + writer.header_.data_bytes();
-  if (bytes > INT64_MAX || ::ftruncate(writer.descriptor_, static_cast<off_t>(bytes)) != 0) {
-    return io_error("cannot extend", writer.temporary_);
-  }
-  DS4_CHECK(writer.write_at(0, head));
-  return writer;
-}
-
-GgufWriter::GgufWriter(GgufWriter&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::exchange(other.temporary_, {})),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      header_(std::move(other.header_)),
-      data_offset_(other.data_offset_),
-      tensor_(other.tensor_),
-      written_(other.written_) {}
-
-GgufWriter::~GgufWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  // A model is as readable as any other new file.
+  DS4_TRY(NewFile file, NewFile::create(path, NewFile::Access::usual));
+  const std::vector<std::byte> head = header.encode();
+  const std::uint64_t data_offset = head.size();
+  const auto bytes = checked_add(data_offset, header.data_bytes());
+  DS4_CHECK(file.resize(bytes.value_or(UINT64_MAX)));
+  DS4_CHECK(file.write_at(0, head));
+  return GgufWriter(std::move(file), std::move(header), data_offset);
 }
 
 const GgufHeader::Tensor* GgufWriter::current() const noexcept {
@@ -198,30 +161,18 @@ const GgufHeader::Tensor* GgufWriter::current() const noexcept {
   return tensor_ < tensors.size() ? &tensors[tensor_] : nullptr;
 }
 
-Result<void> GgufWriter::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done =
-        ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return io_error("cannot write", temporary_);
-    offset += static_cast<std::uint64_t>(done);
-    bytes = bytes.subspan(static_cast<std::size_t>(done));
-  }
-  return {};
-}
-
 Result<void> GgufWriter::write(std::span<const std::byte> bytes) {
   if (bytes.empty()) return {};
   const GgufHeader::Tensor* tensor = current();
   if (tensor == nullptr) {
-    return fail(Errc::invalid_argument, path_.string(), ": ", bytes.size(),
+    return fail(Errc::invalid_argument, file_.path().string(), ": ", bytes.size(),
                 " bytes beyond the last tensor");
   }
   if (bytes.size() > tensor->bytes - written_) {
-    return fail(Errc::invalid_argument, path_.string(), ": tensor ", tensor->name, " needs ",
+    return fail(Errc::invalid_argument, file_.path().string(), ": tensor ", tensor->name, " needs ",
                 tensor->bytes - written_, " more bytes, got ", bytes.size());
   }
-  DS4_CHECK(write_at(data_offset_ + tensor->offset + written_, bytes));
+  DS4_CHECK(file_.write_at(data_offset_ + tensor->offset + written_, bytes));
   written_ += bytes.size();
   if (written_ == tensor->bytes) {
     ++tensor_;
@@ -233,7 +184,8 @@ Result<void> GgufWriter::write(std::span<const std::byte> bytes) {
 Result<void> GgufWriter::skip() {
   const GgufHeader::Tensor* tensor = current();
   if (tensor == nullptr || written_ != 0) {
-    return fail(Errc::invalid_argument, path_.string(), ": only a whole tensor can be left out");
+    return fail(Errc::invalid_argument, file_.path().string(),
+                ": only a whole tensor can be left out");
   }
   ++tensor_;
   return {};
@@ -241,22 +193,10 @@ Result<void> GgufWriter::skip() {
 
 Result<void> GgufWriter::finish() {
   if (const GgufHeader::Tensor* tensor = current(); tensor != nullptr) {
-    return fail(Errc::invalid_argument, path_.string(), ": tensor ", tensor->name,
+    return fail(Errc::invalid_argument, file_.path().string(), ": tensor ", tensor->name,
                 " is not complete");
   }
-  if (::fsync(descriptor_) != 0) return io_error("cannot sync", temporary_);
-  const int closed = ::close(std::exchange(descriptor_, -1));
-  if (closed != 0) return io_error("cannot close", temporary_);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error("cannot rename to", path_);
-  temporary_.clear();
-  // The new name lives in the folder, which is synced too.
-  const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : ".";
-  const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
-  }
-  return {};
+  return file_.finish();
 }
 
 }  // namespace ds4

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/new_file.hpp"
 #include "base/result.hpp"
 #include "format/gguf_types.hpp"
 
@@ -70,10 +71,6 @@ class GgufWriter {
   /// Errors: io.
   static Result<GgufWriter> create(const std::filesystem::path& path, GgufHeader header);
 
-  GgufWriter(GgufWriter&& other) noexcept;
-  GgufWriter& operator=(GgufWriter&&) = delete;
-  ~GgufWriter();
-
   /// The tensor that the next write() continues; null when all are complete.
   [[nodiscard]] const GgufHeader::Tensor* current() const noexcept;
 
@@ -89,14 +86,12 @@ class GgufWriter {
   Result<void> finish();
 
  private:
-  GgufWriter() = default;
-  Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  GgufWriter(NewFile file, GgufHeader header, std::uint64_t data_offset)
+      : file_(std::move(file)), header_(std::move(header)), data_offset_(data_offset) {}
 
-  std::filesystem::path path_;
-  std::filesystem::path temporary_;
-  int descriptor_ = -1;
+  NewFile file_;
   GgufHeader header_;
-  std::uint64_t data_offset_ = 0;
+  std::uint64_t data_offset_;
   std::size_t tensor_ = 0;     // index of the current tensor
   std::uint64_t written_ = 0;  // bytes of the current tensor written so far
 };

@@ -1,19 +1,18 @@
 // Probe reports kept between starts. Only successes are kept: what failed is tried again.
-#include <fcntl.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <cstdio>
 #include <exception>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <system_error>
 
 #include "base/mapped_file.hpp"
+#include "base/new_file.hpp"
 #include "loader/probe.hpp"
 
 namespace ds4::plugins {
@@ -44,15 +43,6 @@ std::string_view text_of(const json::object& object, const char* key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_string()) return {};
   return std::string_view(value->get_string());
-}
-
-bool write_all(int descriptor, std::string_view text) noexcept {
-  while (!text.empty()) {
-    const ssize_t done = ::write(descriptor, text.data(), text.size());
-    if (done <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return true;
 }
 
 }  // namespace
@@ -117,16 +107,12 @@ void ProbeCache::save() const noexcept {
     const json::object object{{"system", system_}, {"entries", std::move(entries)}};
     std::error_code code;
     std::filesystem::create_directories(directory_, code);
-    std::string temporary = (directory_ / "probe.json.XXXXXX").string();
-    const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);
-    if (descriptor < 0) return;
-    const bool written = write_all(descriptor, json::serialize(object));
-    ::close(descriptor);
-    if (!written || ::rename(temporary.c_str(), (directory_ / "probe.json").c_str()) != 0) {
-      ::unlink(temporary.c_str());
-    }
-  } catch (const std::exception&) {
+    auto file = NewFile::create(directory_ / "probe.json", NewFile::Access::owner_only);
+    const std::string text = json::serialize(object);
     // Without the hint the next start takes longer; nothing else depends on it.
+    if (!file || !file->write(std::as_bytes(std::span(text))) || !file->finish()) return;
+  } catch (const std::exception&) {
+    return;
   }
 }
 

@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(saving_replaces_a_file_whole_or_leaves_it) {
   BOOST_TEST(!load_session(*engine, empty, folder.path() / "folder"));
   BOOST_TEST(!load_session(*engine, empty, folder.path() / "nothing"));
   for (const auto& entry : fs::directory_iterator(folder.path())) {
-    BOOST_TEST(entry.path().string().find(".tmp.") == std::string::npos);
+    BOOST_TEST(entry.path().string().find(".partial-") == std::string::npos);
   }
 }
 

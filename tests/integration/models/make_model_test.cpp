@@ -80,11 +80,20 @@ BOOST_AUTO_TEST_CASE(usage_is_one_line_and_status_2) {
   check_usage({"--types", "experts=q9"}, "unknown element type 'q9'");
 }
 
+BOOST_AUTO_TEST_CASE(an_unknown_option_is_named_even_where_the_file_is_missing) {
+  const Finished unknown = run_process({DS4_MAKE_MODEL, "--wrong"});
+  BOOST_TEST(unknown.status == 2);
+  BOOST_TEST(contains(unknown.err, "--wrong"), unknown.err);
+  const Finished nothing = run_process({DS4_MAKE_MODEL});
+  BOOST_TEST(nothing.status == 2);
+  BOOST_TEST(nothing.err == "ds4-make-model: OUT is missing: name the GGUF file to write\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_that_is_not_there_is_told_and_leaves_nothing) {
   const Finished out =
       run_process({DS4_MAKE_MODEL, (folder.path() / "no" / "m.gguf").string(), "--shape", "micro"});
   BOOST_TEST(out.status == 1);
-  BOOST_TEST(contains(out.err, "cannot create a file beside"), out.err);
+  BOOST_TEST(contains(out.err, "m.gguf: cannot be written: No such file or directory"), out.err);
 }
 
 BOOST_AUTO_TEST_CASE(a_named_model_answers_and_a_wrong_name_is_usage) {

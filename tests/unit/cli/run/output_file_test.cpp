@@ -1,6 +1,9 @@
 #include <boost/test/unit_test.hpp>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,6 +79,34 @@ BOOST_AUTO_TEST_CASE(a_device_is_written_directly) {
   BOOST_REQUIRE(out);
   BOOST_TEST(out->commit("gone").ok());
   BOOST_TEST(fs::is_character_file("/dev/null"));
+}
+
+// As a container does it with a file of its host: nothing can be renamed onto such a file.
+BOOST_AUTO_TEST_CASE(a_file_that_is_mounted_in_its_place_takes_the_text) {
+  constexpr int kNoMounts = 77;
+  std::ofstream(file("a")) << "old and longer";
+  const pid_t child = ::fork();
+  BOOST_TEST_REQUIRE(child >= 0);
+  if (child == 0) {
+    const std::string place = file("a");
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(place.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+      ::_exit(kNoMounts);
+    }
+    auto out = OutputFile::open(place);
+    const bool is_written = out && out->commit("new");
+    ::_exit(is_written && *read_file(place) == "new" ? 0 : 1);
+  }
+  int status = -1;
+  BOOST_TEST_REQUIRE(::waitpid(child, &status, 0) == child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) {
+    BOOST_TEST_MESSAGE("skipped: no mounts of its own for this process");
+    return;
+  }
+  BOOST_TEST(status == 0);
+  BOOST_TEST(*read_file(file("a")) == "new");
+  BOOST_TEST(entries() == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
