@@ -1,6 +1,5 @@
 #include "inspect/plan.hpp"
 
-#include <algorithm>
 #include <array>
 #include <sstream>
 #include <vector>
@@ -9,8 +8,8 @@
 #include "common/progress.hpp"
 #include "common/runtime.hpp"
 #include "kv/kv_layout.hpp"
+#include "kv/rows_read.hpp"
 #include "model/traffic.hpp"
-#include "ops/views.hpp"
 
 namespace ds4::inspect {
 namespace {
@@ -25,27 +24,6 @@ struct KvSize {
   std::uint64_t read = 0;  ///< bytes of rows that decoding a token at the end reads
 };
 
-/// Rows read: the window in every layer; of sparse layers all index rows and the chosen compressed
-/// rows; of fully compressed layers all compressed rows (performance.md 1.3).
-std::uint64_t rows_read(const ModelConfig& config, const Roundings& roundings,
-                        std::uint32_t context) {
-  const std::uint64_t row =
-      *view_row_bytes(roundings.kv_dtype(), config.head_dim,
-                      roundings.kv_dtype() == DS4_DTYPE_KV_ROW ? config.rot_dim : 0);
-  const std::uint64_t index_row = *view_row_bytes(roundings.index_dtype(), config.index_dim);
-  std::uint64_t bytes = 0;
-  for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
-    const std::uint32_t ratio = config.ratio(layer);
-    bytes += std::min(config.window, context) * row;
-    if (ratio == 0) continue;
-    const std::uint64_t rows = context / ratio;
-    const bool is_sparse = config.kind(layer) == LayerKind::sparse;
-    bytes += (is_sparse ? std::min<std::uint64_t>(rows, config.index_top_k) : rows) * row;
-    if (is_sparse) bytes += rows * index_row;
-  }
-  return bytes;
-}
-
 Result<std::vector<KvSize>> kv_sizes(const ModelConfig& config, const Roundings& roundings) {
   std::vector<KvSize> sizes;
   for (const std::uint32_t context : kContexts) {
@@ -54,7 +32,7 @@ Result<std::vector<KvSize>> kv_sizes(const ModelConfig& config, const Roundings&
     size.context = context;
     size.rings = layout.ring_bytes();
     for (std::size_t c = 0; c < layout.classes.size(); ++c) size.pages += layout.pool_bytes(c);
-    size.read = rows_read(config, roundings, context);
+    size.read = rows_read_bytes(config, roundings, context);
     sizes.push_back(size);
   }
   return sizes;

@@ -1,9 +1,9 @@
 #include <sstream>
 
+#include "common/files.hpp"
 #include "common/numbers.hpp"
+#include "common/output_file.hpp"
 #include "run/chat.hpp"
-#include "run/files.hpp"
-#include "run/output_file.hpp"
 #include "run/prompt.hpp"
 
 namespace ds4::run {
@@ -73,7 +73,7 @@ void Chat::set_context(const std::string& argument) {
 }
 
 void Chat::read_message(const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = cli::read_file(path);
   if (!text) return complain(text.error());
   turn(*text);
 }
@@ -126,7 +126,7 @@ void Chat::undo() {
 }
 
 void Chat::save(const std::string& path) {
-  auto file = OutputFile::open(path);
+  auto file = cli::OutputFile::open(path);
   if (!file) return complain(file.error());
   if (const auto done = file->commit(transcript_text(conversation_)); !done) {
     return complain(done.error());
@@ -135,7 +135,7 @@ void Chat::save(const std::string& path) {
 }
 
 void Chat::load(const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = cli::read_file(path);
   if (!text) return complain(text.error());
   if (const auto done = load_transcript(*text, conversation_); !done) {
     return complain(done.error().in(path));

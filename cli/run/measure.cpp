@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "common/files.hpp"
 #include "common/interrupt.hpp"
+#include "common/output_file.hpp"
 #include "common/progress.hpp"
 #include "format/dtype.hpp"
 #include "run/decode_consistency.hpp"
 #include "run/dump_logprobs.hpp"
-#include "run/files.hpp"
-#include "run/output_file.hpp"
 #include "run/perplexity.hpp"
 #include "run/prompt.hpp"
 
@@ -38,7 +38,7 @@ Result<TokenPrompt> measured_prompt(const RunOptions& options, Session& session,
 
 Result<cli::ExitCode> write_logits(const cli::Console& console, const RunOptions& options,
                                    Session& session, const TokenPrompt& prompt) {
-  DS4_TRY(OutputFile file, OutputFile::open(options.out_file));
+  DS4_TRY(cli::OutputFile file, cli::OutputFile::open(options.out_file));
   cli::PrefillProgressLine progress(console);
   DS4_TRY(const SyncReport prefilled,
           session.model().prefill(
@@ -58,7 +58,7 @@ Result<cli::ExitCode> write_logits(const cli::Console& console, const RunOptions
 
 Result<cli::ExitCode> write_logprobs(const cli::Console& console, const RunOptions& options,
                                      Session& session, const TokenPrompt& prompt) {
-  DS4_TRY(OutputFile file, OutputFile::open(options.out_file));
+  DS4_TRY(cli::OutputFile file, cli::OutputFile::open(options.out_file));
   cli::PrefillProgressLine progress(console);
   LogprobsRequest request;
   request.prompt = prompt.tokens;
@@ -111,7 +111,7 @@ Result<PerplexitySum> score_windows(const cli::Console& console, const RunOption
 
 Result<cli::ExitCode> print_perplexity(const cli::Console& console, const RunOptions& options,
                                        Session& session) {
-  DS4_TRY(const std::string text, read_file(options.perplexity_file));
+  DS4_TRY(const std::string text, cli::read_file(options.perplexity_file));
   DS4_TRY(const std::vector<std::int32_t> tokens, session.tokenizer().encode_text(text));
   PerplexitySum sum;
   std::string tail = "\n";

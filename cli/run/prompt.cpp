@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "run/files.hpp"
+#include "common/files.hpp"
 #include "run/prefix_file.hpp"
 
 namespace ds4::run {
@@ -13,11 +13,11 @@ Result<std::optional<std::string>> prompt_text(const RunOptions& options,
   std::optional<std::string> text = options.prompt;
   const bool from_input = options.prompt_file && *options.prompt_file == "-";
   if (options.prompt_file && !from_input) {
-    DS4_TRY(text, read_file(*options.prompt_file));
+    DS4_TRY(text, cli::read_file(*options.prompt_file));
     return text;
   }
   if (from_input || (!console.stdin_is_terminal() && !options.is_chat)) {
-    DS4_TRY(std::string input, read_standard_input());
+    DS4_TRY(std::string input, cli::read_standard_input());
     if (text && !input.empty()) text->append("\n\n").append(input);
     if (!text) text = std::move(input);
   }
@@ -40,7 +40,7 @@ Result<const EffortLevel*> effective_effort(ThinkMode mode, std::uint32_t contex
 Result<Conversation> start_conversation(const RunOptions& options, const Tokenizer& tokenizer) {
   DS4_TRY(Conversation conversation, Conversation::make(tokenizer, v4_profile(), options.system));
   if (options.prefix_file.empty()) return conversation;
-  DS4_TRY(const std::string text, read_file(options.prefix_file));
+  DS4_TRY(const std::string text, cli::read_file(options.prefix_file));
   const auto pairs = parse_prefix(text);
   if (!pairs) return pairs.error().in(options.prefix_file);
   for (const PrefixPair& pair : *pairs) {

@@ -39,7 +39,9 @@ struct Folder {
   fs::path path;
 };
 
-std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 
 }  // namespace
 
@@ -59,8 +61,8 @@ BOOST_AUTO_TEST_CASE(the_old_file_stays_whole_until_the_new_one_is) {
 
 BOOST_AUTO_TEST_CASE(finished_it_takes_its_place_with_the_mode_that_was_asked_for) {
   const mode_t mask = ::umask(022);
-  for (const auto& [access, expected] : {std::pair(NewFile::Access::usual, 0644U),
-                                     std::pair(NewFile::Access::owner_only, 0600U)}) {
+  for (const auto& [access, expected] :
+       {std::pair(NewFile::Access::usual, 0644U), std::pair(NewFile::Access::owner_only, 0600U)}) {
     auto file = NewFile::create(path / "a", access);
     BOOST_TEST_REQUIRE(file.ok());
     BOOST_TEST(file->write(bytes("new")).ok());
@@ -105,8 +107,8 @@ BOOST_AUTO_TEST_CASE(a_disk_that_is_full_leaves_the_old_file_and_nothing_else) {
       auto file = NewFile::create(path / "a", NewFile::Access::usual);
       is_told = is_told && file && file->write(bytes(std::string(90, 'x'))).ok();
       const auto full = is_told ? file->write(bytes(std::string(90, 'x'))) : Result<void>{};
-      is_told = !full && full.error().what.find("cannot be written: File too large") !=
-                             std::string::npos;
+      is_told =
+          !full && full.error().what.find("cannot be written: File too large") != std::string::npos;
       is_told = is_told && !file->write_at(200, bytes("x")).ok() && !file->resize(300).ok();
     }
     ::_exit(is_told ? 0 : 1);

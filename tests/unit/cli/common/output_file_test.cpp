@@ -12,10 +12,10 @@
 #include <iterator>
 #include <string>
 
-#include "run/files.hpp"
-#include "run/output_file.hpp"
+#include "common/files.hpp"
+#include "common/output_file.hpp"
 
-namespace ds4::run {
+namespace ds4::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -111,4 +111,4 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_mounted_in_its_place_takes_the_text) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace ds4::run
+}  // namespace ds4::cli

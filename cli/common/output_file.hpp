@@ -6,7 +6,7 @@
 
 #include "base/new_file.hpp"
 
-namespace ds4::run {
+namespace ds4::cli {
 
 /// A file that is written in one go at the end of long work, opened before it: a path that cannot
 /// be written is known at once, and what was there before stays until the new text is complete.
@@ -35,4 +35,4 @@ class OutputFile {
   int in_place_ = -1;  ///< where there is no file beside
 };
 
-}  // namespace ds4::run
+}  // namespace ds4::cli

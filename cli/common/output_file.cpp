@@ -1,4 +1,4 @@
-#include "run/output_file.hpp"
+#include "common/output_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-namespace ds4::run {
+namespace ds4::cli {
 namespace {
 
 Error cannot_write(const std::string& path) {
@@ -81,4 +81,4 @@ Result<void> OutputFile::commit(std::string_view bytes) {
   return write_in_place(bytes);
 }
 
-}  // namespace ds4::run
+}  // namespace ds4::cli

@@ -1,4 +1,4 @@
-#include "run/files.hpp"
+#include "common/files.hpp"
 
 #include <array>
 #include <cerrno>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <string_view>
 
-namespace ds4::run {
+namespace ds4::cli {
 namespace {
 
 struct Close {
@@ -42,4 +42,4 @@ Result<std::string> read_standard_input() {
   return read_all(stdin, "standard input");
 }
 
-}  // namespace ds4::run
+}  // namespace ds4::cli

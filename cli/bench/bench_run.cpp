@@ -1,0 +1,133 @@
+#include "bench/bench_run.hpp"
+
+#include <memory>
+
+#include "bench/probe.hpp"
+#include "bench/prompt.hpp"
+#include "bench/roofline.hpp"
+#include "bench/sweep.hpp"
+#include "common/interrupt.hpp"
+#include "common/progress.hpp"
+
+namespace ds4::bench {
+namespace {
+
+constexpr std::uint32_t kProbePasses = 5;
+
+/// Tokens to evaluate, and how to show what is decoded.
+struct Prepared {
+  std::optional<Tokenizer> tokenizer;
+  std::vector<std::int32_t> tokens;
+  std::int32_t end_token = -1;
+};
+
+Result<Prepared> prepare(const BenchOptions& options, const ModelFile& model, const LogSink& log) {
+  Prepared out;
+  DS4_TRY(out.tokenizer, cli::open_tokenizer(model.gguf(), log));
+  DS4_TRY(out.tokens, prompt_tokens(options, *out.tokenizer));
+  out.end_token = out.tokenizer->vocabulary().special().eos;
+  return out;
+}
+
+Result<BandwidthProbe> probe(const cli::Runtime& runtime, const BenchOptions& options,
+                             const plugins::Device& device) {
+  if (options.probe_bytes == 0) return BandwidthProbe{};
+  if (!device.has(DS4_CAP_UNIFIED_MEMORY) &&
+      device.memory_kind(DS4_MEMORY_HOST) == nullptr) {
+    runtime.console().note(std::string("no probe: the memory of ") + device.info().name +
+                           " is not the host's; rows have no ratios");
+    return BandwidthProbe{};
+  }
+  const std::uint64_t bytes = probe_size(options.probe_bytes);
+  ThreadTeam team(runtime.threads());
+  DS4_TRY(const BandwidthProbe result, probe_bandwidth(team, bytes, kProbePasses));
+  runtime.console().note("probe: " + cli::decimals(result.bytes_per_second / 1e9, 2) +
+                         " GB/s reading " + std::to_string(bytes >> 20) + " MiB with " +
+                         std::to_string(team.threads()) + " threads, best of " +
+                         std::to_string(kProbePasses));
+  return result;
+}
+
+std::string row_line(const BenchRow& row) {
+  std::string line = std::to_string(row.ctx_tokens) + " tokens: prefill " +
+                     cli::decimals(row.prefill_tps, 2) + " t/s, decode " +
+                     cli::decimals(row.gen_steady_tps, 2) + " t/s";
+  if (row.roofline_tps > 0) {
+    line += ", " + cli::decimals(row.ratio, 3) + " of the roofline";
+  }
+  return line;
+}
+
+Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
+                       const std::string& path, std::shared_ptr<plugins::Device> device,
+                       const std::vector<std::string>& arguments, std::uint32_t first_run,
+                       Results& results) {
+  const cli::Console& console = runtime.console();
+  DS4_TRY(ModelFile model, cli::open_model(path));
+  DS4_TRY(const Prepared prepared, prepare(options, model, runtime.log()));
+  // Before the weights are there: the probe needs memory of its own.
+  DS4_TRY(const BandwidthProbe memory, probe(runtime, options, *device));
+  DS4_TRY(const std::unique_ptr<Engine> engine,
+          cli::open_engine(console, std::move(model), device,
+                           bench_engine_options(options, runtime.log())));
+  RunFacts facts = facts_of(*engine, *device);
+  facts.threads = runtime.threads();
+  facts.prompt = prompt_source(options);
+  facts.probe = memory;
+  facts.arguments = arguments;
+  DS4_CHECK(results.describe(facts));
+
+  const Roofline roofline(engine->model(), engine->options().roundings);
+  Sweep sweep;
+  sweep.engine = engine.get();
+  sweep.tokens = prepared.tokens;
+  sweep.end_token = prepared.end_token;
+  sweep.roofline = &roofline;
+  sweep.bytes_per_second = memory.bytes_per_second;
+  sweep.backend = facts.backend;
+  sweep.cancelled = [] { return cli::InterruptGuard::raised(); };
+  sweep.on_row = [&](const BenchRow& row) -> Result<void> {
+    console.note(row_line(row));
+    return results.add(row);
+  };
+  if (options.shows_output) {
+    sweep.on_decoded = [&](std::span<const std::int32_t> tokens) {
+      std::string text;
+      for (const std::int32_t id : tokens) text += prepared.tokenizer->vocabulary().bytes(id);
+      console.note(text);
+    };
+  }
+  for (std::uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
+    sweep.run = first_run + repeat;
+    DS4_CHECK(run_sweep(options, sweep));
+  }
+  return {};
+}
+
+}  // namespace
+
+EngineOptions bench_engine_options(const BenchOptions& options, const LogSink& log) {
+  EngineOptions engine = cli::engine_options(options.runtime, log);
+  engine.context = options.context();
+  engine.prefill_rows = std::min(options.runtime.prefill_chunk, engine.context);
+  engine.restore_points = 2;  // the frontier, and one that sessions take by themselves
+  return engine;
+}
+
+cli::ExitCode bench_backend(const cli::Runtime& runtime, const BenchOptions& options,
+                            const std::string& path, const std::string& backend,
+                            const std::vector<std::string>& arguments, std::uint32_t first_run,
+                            Results& results) {
+  std::shared_ptr<plugins::Device> device;
+  if (const cli::ExitCode opened = runtime.open_device(backend, device);
+      opened != cli::kSuccess) {
+    return opened;
+  }
+  const auto done =
+      sweep_all(runtime, options, path, std::move(device), arguments, first_run, results);
+  if (done) return cli::kSuccess;
+  runtime.console().error(done.error().what);
+  return cli::exit_code(done.error().code);
+}
+
+}  // namespace ds4::bench

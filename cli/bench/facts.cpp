@@ -1,0 +1,141 @@
+#include "bench/facts.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <map>
+
+#include "common/json_writer.hpp"
+#include "common/progress.hpp"
+#include "common/version.hpp"
+#include "format/dtype.hpp"
+#include "model/synthetic.hpp"
+
+namespace ds4::bench {
+namespace {
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32] = {};
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text, size};
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "";
+}
+
+std::string types_of(const ModelFile& model) {
+  std::map<std::string, std::uint64_t> bytes;
+  std::uint64_t total = 0;
+  for (const TensorInfo& tensor : model.gguf().tensors()) {
+    bytes[std::string(dtype_name(tensor.dtype))] += tensor.bytes;
+    total += tensor.bytes;
+  }
+  std::vector<std::pair<std::uint64_t, std::string>> sorted;
+  for (const auto& [name, count] : bytes) sorted.emplace_back(count, name);
+  std::sort(sorted.rbegin(), sorted.rend());
+  std::string text;
+  for (const auto& [count, name] : sorted) {
+    const double share = 100.0 * static_cast<double>(count) / static_cast<double>(total);
+    text.append(text.empty() ? "" : ", ").append(name).append(" ");
+    text.append(cli::decimals(share, 1)).append(" %");
+  }
+  return text;
+}
+
+void members(cli::JsonWriter& json, const RunFacts& facts) {
+  json.key("program").string(facts.program);
+  json.key("started").string(facts.started);
+  json.key("model").string(facts.model);
+  json.key("model_bytes").unsigned_integer(facts.model_bytes);
+  json.key("tensor_types").string(facts.types);
+  json.key("weights").string(facts.is_synthetic ? "synthetic" : "as in the file");
+  json.key("backend").string(facts.backend);
+  json.key("device").string(facts.device);
+  json.key("processor").string(facts.processor);
+  json.key("threads").unsigned_integer(facts.threads);
+  json.key("prefill_chunk").unsigned_integer(facts.prefill_chunk);
+  json.key("context").unsigned_integer(facts.context);
+  json.key("prompt").string(facts.prompt);
+  json.key("probe_bytes").unsigned_integer(facts.probe.bytes);
+  json.key("probe_passes").unsigned_integer(facts.probe.passes);
+  json.key("probe_gbps").number(facts.probe.bytes_per_second / 1e9);
+  json.key("arguments").begin_array();
+  for (const std::string& argument : facts.arguments) json.string(argument);
+  json.end_array();
+}
+
+void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
+  json.begin_array();
+  for (const BenchRow& row : rows) {
+    json.line_break().begin_object();
+    json.key("run").unsigned_integer(row.run);
+    json.key("ctx_tokens").unsigned_integer(row.ctx_tokens);
+    json.key("prefill_tokens").unsigned_integer(row.prefill_tokens);
+    json.key("prefill_tps").number(row.prefill_tps);
+    json.key("gen_tokens").unsigned_integer(row.gen_tokens);
+    json.key("gen_tps").number(row.gen_tps);
+    json.key("gen_first_ms").number(row.gen_first_ms);
+    json.key("gen_steady_tps").number(row.gen_steady_tps);
+    json.key("gen_p50_ms").number(row.gen_p50_ms);
+    json.key("gen_p99_ms").number(row.gen_p99_ms);
+    json.key("kvcache_bytes").unsigned_integer(row.kvcache_bytes);
+    json.key("probe_gbps").number(row.probe_gbps);
+    json.key("token_bytes").unsigned_integer(row.token_bytes);
+    json.key("roofline_tps").number(row.roofline_tps);
+    json.key("ratio").number(row.ratio);
+    json.key("prefill_roofline_tps").number(row.prefill_roofline_tps);
+    json.key("prefill_ratio").number(row.prefill_ratio);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+RunFacts facts_of(const Engine& engine, const plugins::Device& device) {
+  RunFacts facts;
+  facts.program = cli::version_line("ds4-bench");
+  facts.started = utc_now();
+  facts.model = engine.model().gguf().name();
+  facts.model_bytes = engine.model().gguf().file_bytes();
+  facts.types = types_of(engine.model());
+  facts.is_synthetic = is_synthetic_name(facts.model);
+  facts.backend = device.backend().name();
+  facts.device = device.info().name;
+  facts.prefill_chunk = engine.options().prefill_rows;
+  facts.context = engine.options().context;
+  facts.processor = processor_name();
+  return facts;
+}
+
+std::string facts_json(const RunFacts& facts) {
+  cli::JsonWriter json;
+  json.begin_object();
+  members(json, facts);
+  json.end_object();
+  return json.take() + "\n";
+}
+
+std::string results_json(const RunFacts& facts, const std::vector<BenchRow>& rows) {
+  cli::JsonWriter json;
+  json.begin_object();
+  members(json, facts);
+  json.key("rows");
+  add_rows(json, rows);
+  json.key("medians");
+  add_rows(json, medians(rows));
+  json.end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace ds4::bench

@@ -1,0 +1,115 @@
+#include "bench/probe.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/host_memory.hpp"
+
+namespace ds4::bench {
+namespace {
+
+constexpr std::size_t kLine = 64;
+
+/// Memory of its own pages, given back at the end.
+struct Pages {
+  explicit Pages(std::size_t count)
+      : bytes(count),
+        data(::mmap(nullptr, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    // Large pages keep the walk of the page tables out of the figure; it is only a wish.
+    if (is_there()) (void)::madvise(data, bytes, MADV_HUGEPAGE);
+  }
+  ~Pages() {
+    if (is_there()) ::munmap(data, bytes);
+  }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+  [[nodiscard]] bool is_there() const { return data != MAP_FAILED; }
+
+  std::size_t bytes;
+  void* data;
+};
+
+struct Region {
+  std::byte* data;
+  std::size_t lines;
+  std::vector<std::uint64_t> sums;  // by thread; read, so that no load can be left out
+};
+
+struct Part {
+  std::byte* begin;
+  std::size_t lines;
+};
+
+Part part_of(const Region& region, std::uint32_t thread, std::uint32_t threads) {
+  const std::size_t first = region.lines * thread / threads;
+  return {region.data + first * kLine, region.lines * (thread + 1) / threads - first};
+}
+
+void touch(void* arg, std::uint32_t thread, std::uint32_t threads) {
+  const Part part = part_of(*static_cast<Region*>(arg), thread, threads);
+  std::memset(part.begin, static_cast<int>(thread + 1), part.lines * kLine);
+}
+
+void read(void* arg, std::uint32_t thread, std::uint32_t threads) {
+  Region& region = *static_cast<Region*>(arg);
+  const Part part = part_of(region, thread, threads);
+  // Eight sums that do not wait for each other: one cache line a turn.
+  std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> sums{};
+  for (std::size_t line = 0; line < part.lines; ++line) {
+    std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> words;
+    std::memcpy(words.data(), part.begin + line * kLine, kLine);
+    for (std::size_t i = 0; i < words.size(); ++i) sums[i] += words[i];
+  }
+  std::uint64_t sum = 0;
+  for (const std::uint64_t value : sums) sum += value;
+  region.sums[thread] = sum;
+}
+
+}  // namespace
+
+Result<BandwidthProbe> probe_bandwidth(ThreadTeam& team, std::uint64_t bytes,
+                                       std::uint32_t passes) {
+  const Pages pages(std::max<std::size_t>(bytes / kLine * kLine, kLine));
+  if (!pages.is_there()) {
+    return fail(Errc::out_of_memory, "no memory for a probe of ", pages.bytes, " bytes");
+  }
+  Region region{static_cast<std::byte*>(pages.data), pages.bytes / kLine,
+                std::vector<std::uint64_t>(team.threads())};
+  team.run(&touch, &region);
+  BandwidthProbe probe;
+  probe.bytes = pages.bytes;
+  probe.passes = passes;
+  for (std::uint32_t pass = 0; pass < passes; ++pass) {
+    const auto begin = std::chrono::steady_clock::now();
+    team.run(&read, &region);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+    probe.bytes_per_second =
+        std::max(probe.bytes_per_second, static_cast<double>(pages.bytes) / time.count());
+  }
+  // The sums depend on every byte; a wrong one would mean that something was not read.
+  std::uint64_t expected = 0;
+  std::uint64_t sum = 0;
+  for (std::uint32_t thread = 0; thread < team.threads(); ++thread) {
+    const Part part = part_of(region, thread, team.threads());
+    std::uint64_t word = 0;
+    std::memset(&word, static_cast<int>(thread + 1), sizeof word);
+    expected += word * (part.lines * (kLine / sizeof word));
+    sum += region.sums[thread];
+  }
+  if (sum != expected) return fail(Errc::internal, "the bandwidth probe read wrong bytes");
+  return probe;
+}
+
+std::uint64_t probe_size(std::uint64_t wanted) {
+  const HostMemory memory = read_host_memory();
+  const MemoryBound* tightest = memory.tightest();
+  return tightest == nullptr ? wanted : std::min(wanted, tightest->available / 4);
+}
+
+}  // namespace ds4::bench

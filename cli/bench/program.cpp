@@ -1,0 +1,251 @@
+#include "bench/program.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bench/bench_run.hpp"
+#include "bench/chart.hpp"
+#include "bench/compare.hpp"
+#include "bench/options.hpp"
+#include "bench/results.hpp"
+#include "common/files.hpp"
+#include "common/interrupt.hpp"
+#include "common/output_file.hpp"
+#include "common/plan_report.hpp"
+#include "common/progress.hpp"
+#include "common/version.hpp"
+
+namespace ds4::bench {
+namespace {
+
+using cli::ExitCode;
+
+constexpr const char* kProgram = "ds4-bench";
+
+struct Call {
+  const cli::Console& console;
+  const BenchOptions& options;
+  const cli::Environment& environment;
+  const std::vector<std::string>& arguments;
+
+  [[nodiscard]] std::string model() const { return cli::model_path(options.runtime, environment); }
+};
+
+ExitCode report(const cli::Console& console, const Error& error) {
+  console.error(error.what);
+  return cli::exit_code(error.code);
+}
+
+ExitCode print(const cli::Console& console, const std::string& text) {
+  if (console.write(text)) return cli::kSuccess;
+  console.error("standard output does not take the result");
+  return cli::kFailure;
+}
+
+Result<std::vector<BenchRow>> read_rows(const std::string& path) {
+  DS4_TRY(const std::string text, cli::read_file(path));
+  return parse_csv(text, path);
+}
+
+ExitCode finish(const Call& call, Results& results) {
+  if (const auto done = results.finish(); !done) return report(call.console, done.error());
+  return cli::kSuccess;
+}
+
+ExitCode run_sweeps(const Call& call) {
+  auto results = Results::open(call.options, call.console);
+  if (!results) return report(call.console, results.error());
+  const cli::Runtime runtime(call.console, call.options.runtime, call.environment);
+  const ExitCode done = bench_backend(runtime, call.options, call.model(),
+                                      call.options.runtime.backend, call.arguments, 1, *results);
+  return done == cli::kSuccess ? finish(call, *results) : done;
+}
+
+bool is_file(const std::string& name) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(name, ignored);
+}
+
+ExitCode draw_pair(const Call& call, const std::vector<BenchRow>& a,
+                   const std::vector<BenchRow>& b) {
+  if (call.options.svg.empty()) return cli::kSuccess;
+  const std::string title = call.options.title.empty()
+                                ? call.options.compared[0] + ", dashed: " + call.options.compared[1]
+                                : call.options.title;
+  const auto done = [&]() -> Result<void> {
+    DS4_TRY(const std::string chart, draw_chart(medians(a), medians(b), title));
+    DS4_TRY(cli::OutputFile file, cli::OutputFile::open(call.options.svg));
+    return file.commit(chart);
+  }();
+  return done ? cli::kSuccess : report(call.console, done.error());
+}
+
+ExitCode print_comparison(const Call& call, const std::vector<BenchRow>& a,
+                          const std::vector<BenchRow>& b) {
+  const auto text = comparison(a, b, call.options.compared[0], call.options.compared[1]);
+  if (!text) return report(call.console, text.error());
+  const ExitCode drawn = draw_pair(call, a, b);
+  return drawn == cli::kSuccess ? print(call.console, *text) : drawn;
+}
+
+ExitCode compare_files(const Call& call) {
+  auto a = read_rows(call.options.compared[0]);
+  if (!a) return report(call.console, a.error());
+  auto b = read_rows(call.options.compared[1]);
+  if (!b) return report(call.console, b.error());
+  return print_comparison(call, *a, *b);
+}
+
+// A B B A: whatever drifts in one direction meanwhile meets both alike.
+ExitCode compare_backends(const Call& call) {
+  BenchOptions options = call.options;
+  if (options.csv.empty()) options.csv = "/dev/null";  // standard output is for the ratios
+  options.svg.clear();                                 // drawn of both, at the end
+  auto results = Results::open(options, call.console);
+  if (!results) return report(call.console, results.error());
+  const cli::Runtime runtime(call.console, options.runtime, call.environment);
+  std::vector<BenchRow> a;
+  std::vector<BenchRow> b;
+  std::uint32_t run = 1;
+  for (const int which : {0, 1, 1, 0}) {
+    const std::string& backend = options.compared[static_cast<std::size_t>(which)];
+    call.console.note("run " + std::to_string(run) + ": " + backend);
+    const std::size_t before = results->rows().size();
+    const ExitCode done =
+        bench_backend(runtime, options, call.model(), backend, call.arguments, run, *results);
+    if (done != cli::kSuccess) return done;
+    std::vector<BenchRow>& rows = which == 0 ? a : b;
+    const auto& all = results->rows();
+    rows.insert(rows.end(), all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
+    run += options.repeats;
+  }
+  return print_comparison(call, a, b);
+}
+
+ExitCode compare(const Call& call) {
+  for (const std::string& name : call.options.compared) {
+    const bool is_path = name.find('/') != std::string::npos || name.ends_with(".csv");
+    if (!is_path || is_file(name)) continue;
+    call.console.error("--compare: " + name + ": there is no such file");
+    return cli::kFailure;
+  }
+  const bool first = is_file(call.options.compared[0]);
+  const bool second = is_file(call.options.compared[1]);
+  if (first != second) {
+    call.console.error("--compare: " + call.options.compared[first ? 1 : 0] +
+                       " is no file, the other is; compare two files or two backends");
+    return cli::kUsage;
+  }
+  return first ? compare_files(call) : compare_backends(call);
+}
+
+std::string loss_line(const Loss& loss) {
+  return std::string(loss.what) + " at " + std::to_string(loss.ctx_tokens) + " tokens: " +
+         cli::decimals(loss.now, 4) + " of the roofline, was " + cli::decimals(loss.before, 4) +
+         " (" + cli::decimals(100 * (loss.now / loss.before - 1), 1) + " %)";
+}
+
+ExitCode gate(const Call& call) {
+  const auto baseline = read_rows(call.options.baseline);
+  if (!baseline) return report(call.console, baseline.error());
+  auto results = Results::open(call.options, call.console);
+  if (!results) return report(call.console, results.error());
+  const cli::Runtime runtime(call.console, call.options.runtime, call.environment);
+  std::vector<Loss> lost;
+  for (int sweep = 0; sweep < kGateSweeps; ++sweep) {
+    const std::size_t before = results->rows().size();
+    const auto first_run = static_cast<std::uint32_t>(sweep) * call.options.repeats + 1;
+    const ExitCode done =
+        bench_backend(runtime, call.options, call.model(), call.options.runtime.backend,
+                      call.arguments, first_run, *results);
+    if (done != cli::kSuccess) return done;
+    const std::vector<BenchRow> rows(
+        results->rows().begin() + static_cast<std::ptrdiff_t>(before), results->rows().end());
+    auto found = losses(*baseline, rows, kGateShare);
+    if (!found) return report(call.console, found.error());
+    lost = sweep == 0 ? *std::move(found) : repeated(lost, *found);
+    if (lost.empty()) break;
+    for (const Loss& loss : lost) call.console.note("slower: " + loss_line(loss));
+  }
+  const ExitCode done = finish(call, *results);
+  if (done != cli::kSuccess) return done;
+  if (lost.empty()) {
+    call.console.note("gate: no repeatable loss of more than 10 %");
+    return cli::kSuccess;
+  }
+  for (const Loss& loss : lost) {
+    call.console.error("in " + std::to_string(kGateSweeps) + " sweeps slower than " +
+                       call.options.baseline + ": " + loss_line(loss));
+  }
+  return cli::kFailure;
+}
+
+ExitCode chart(const Call& call) {
+  const BenchOptions& options = call.options;
+  const auto rows = read_rows(options.charted);
+  if (!rows) return report(call.console, rows.error());
+  const std::string path = options.svg.empty() ? chart_name(options.charted) : options.svg;
+  const std::string title = options.title.empty()
+                                ? std::filesystem::path(options.charted).stem().string()
+                                : options.title;
+  const auto done = [&]() -> Result<void> {
+    DS4_TRY(const std::string text, draw_chart(medians(*rows), {}, title));
+    DS4_TRY(cli::OutputFile file, cli::OutputFile::open(path));
+    return file.commit(text);
+  }();
+  if (!done) return report(call.console, done.error());
+  call.console.note("wrote " + path);
+  return cli::kSuccess;
+}
+
+ExitCode run_mode(const Call& call) {
+  if (call.options.runtime.shows_plan) {
+    const cli::Runtime runtime(call.console, call.options.runtime, call.environment);
+    return cli::print_plan(runtime, call.model(), call.options.runtime.backend,
+                           bench_engine_options(call.options, runtime.log()),
+                           cli::PlanStyle::text);
+  }
+  const cli::InterruptGuard interrupts(cli::SecondInterrupt::kills);
+  switch (call.options.mode) {
+    case Mode::compare:
+      return compare(call);
+    case Mode::gate:
+      return gate(call);
+    case Mode::chart:
+      return chart(call);
+    case Mode::sweep:
+      break;
+  }
+  return run_sweeps(call);
+}
+
+}  // namespace
+
+ExitCode run_program(std::vector<std::string> arguments) {
+  // -sys is a long option in the clothes of a short one.
+  std::replace(arguments.begin(), arguments.end(), std::string("-sys"), std::string("--system"));
+  BenchOptions options;
+  const cli::OptionTable table = make_option_table(options);
+  const cli::Environment environment = cli::read_environment();
+  auto parsed = table.parse(arguments);
+  const cli::Console console(kProgram, options.runtime.color, environment.no_color);
+  const bool only_says =
+      options.runtime.help || options.runtime.shows_version || options.runtime.list_backends;
+  if (parsed && !only_says) parsed = check_options(options);
+  if (!parsed) {
+    console.error(parsed.error().what);
+    return cli::kUsage;
+  }
+  if (options.runtime.help) {
+    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
+  }
+  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
+  if (options.runtime.list_backends) {
+    const cli::Runtime runtime(console, options.runtime, environment);
+    return print(console, runtime.registry().listing(*options.runtime.list_backends,
+                                                     options.runtime.backend));
+  }
+  return run_mode({console, options, environment, arguments});
+}
+
+}  // namespace ds4::bench

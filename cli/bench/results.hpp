@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/facts.hpp"
+#include "bench/rows.hpp"
+#include "common/console.hpp"
+
+namespace ds4::bench {
+
+/// Where the rows of a sweep go as they come: CSV, a line each, at once, so that a sweep that is
+/// stopped leaves what it measured. JSON and chart follow at the end.
+class Results {
+ public:
+  /// Opens every file that the options name. Errors: io.
+  static Result<Results> open(const BenchOptions& options, const cli::Console& console);
+  Results(Results&& other) noexcept;
+  Results& operator=(Results&&) = delete;
+  ~Results();
+
+  /// Facts of the run, beside the CSV file. Errors: io.
+  Result<void> describe(const RunFacts& facts);
+  /// Errors: io.
+  Result<void> add(const BenchRow& row);
+  /// JSON and chart. Errors: io, those of draw_chart().
+  Result<void> finish();
+
+  [[nodiscard]] const std::vector<BenchRow>& rows() const noexcept { return rows_; }
+
+ private:
+  Results(const BenchOptions& options, const cli::Console& console)
+      : options_(&options), console_(&console) {}
+  Result<void> write_csv(std::string_view text);
+
+  const BenchOptions* options_;
+  const cli::Console* console_;
+  int csv_ = -1;  ///< -1: standard output
+  std::optional<RunFacts> facts_;
+  std::vector<BenchRow> rows_;
+};
+
+}  // namespace ds4::bench
