@@ -52,7 +52,7 @@ std::uint32_t pair_width(std::uint32_t ratio, std::uint32_t dim) {
 }  // namespace
 
 Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roundings,
-                                const KvLimits& limits) {
+                                const KvLimits& limits, const std::vector<bool>& on_device) {
   KvLayout layout;
   layout.limits = limits;
   layout.roundings = roundings;
@@ -99,6 +99,10 @@ Result<KvLayout> KvLayout::make(const ModelConfig& config, const Roundings& roun
                       roundings.kv_dtype() == DS4_DTYPE_KV_ROW ? config.rot_dim : 0);
   const std::uint64_t index_row = *view_row_bytes(roundings.index_dtype(), config.index_dim);
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
+    if (!on_device.empty() && !on_device[layer]) {
+      layout.places_.emplace_back();
+      continue;
+    }
     const std::uint32_t ratio = config.ratio(layer);
     LayerStorage place;
     place.ratio = ratio;
@@ -160,7 +164,8 @@ std::vector<LayerKv> KvLayout::views(const ModelConfig& config, ds4_buffer* ring
   std::vector<LayerKv> out(config.layers);
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
     const LayerStorage& place = places_[layer];
-    const std::uint32_t ratio = config.ratio(layer);
+    if (place.ring.row_bytes == 0) continue;
+    const std::uint32_t ratio = place.ratio;
     LayerKv& kv_views = out[layer];
     kv_views.ring = rows_view(rings, place.ring.offset, kv, limits.slots, slot_bytes, ring_capacity,
                               config.head_dim, config.rot_dim);

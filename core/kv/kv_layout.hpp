@@ -45,9 +45,11 @@ struct LayerStorage {
 /// rows in every layer of the class. Everything is in the model's own row format, so a saved
 /// session does not depend on the backend.
 struct KvLayout {
+  /// `on_device`: by layer, whether its rows lie here; empty: all do. Page ids and pages are those
+  /// of the whole model, so that devices with different layers share one set of page tables.
   /// Errors: invalid_argument when a size does not fit 32-bit row indices.
   static Result<KvLayout> make(const ModelConfig& config, const Roundings& roundings,
-                               const KvLimits& limits);
+                               const KvLimits& limits, const std::vector<bool>& on_device = {});
 
   /// Views of every layer over the given buffers (null to size only); `pools` by ratio class.
   [[nodiscard]] std::vector<LayerKv> views(const ModelConfig& config, ds4_buffer* rings,
@@ -64,6 +66,7 @@ struct KvLayout {
   /// What one restore point takes in all: its rings, and in each pool one page, since the session
   /// that goes on copies the page that both would write.
   [[nodiscard]] std::uint64_t restore_point_bytes() const noexcept;
+  /// By layer; one that lies elsewhere has no rows and no ratio.
   [[nodiscard]] const std::vector<LayerStorage>& layers() const noexcept { return places_; }
 
   struct Class {

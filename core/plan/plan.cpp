@@ -32,13 +32,33 @@ class ForwardPass {
   ForwardPass(const PlanInputs& inputs, const AskSupport& support)
       : in_(inputs),
         config_(*inputs.config),
+        span_(in_.span.value_or(PassSpan::whole(config_.layers))),
         classes_(ratio_classes(config_)),
         builder_(inputs.arena, support),
         rows_(in_.step.step_class.rows()),
         all_{rows_, DS4_STEP_ROWS, 0, DS4_SLOT_NONE} {
+    if (needs_tokens()) tokens_ = builder_.tensor(DS4_DTYPE_I32, {rows_});
+    x_[0] = builder_.tensor(DS4_DTYPE_F32, {rows_, config_.streams, config_.width});
+    if (span_.has_layers()) place_activations();
+  }
+
+  Result<Plan> build() {
+    layer_ = span_.first_layer;
+    if (needs_tokens()) DS4_CHECK(resolve_tokens());
+    if (span_.embeds) DS4_CHECK(embed());
+    if (span_.has_layers()) DS4_CHECK(clear_fold());
+    for (; layer_ < span_.end_layer; ++layer_) {
+      DS4_CHECK(attention_half());
+      DS4_CHECK(ffn_half());
+    }
+    if (span_.has_head) DS4_CHECK(head());
+    return builder_.finish(in_.step, x_[0]);
+  }
+
+ private:
+  void place_activations() {
     const ModelConfig& c = config_;
-    tokens_ = builder_.tensor(DS4_DTYPE_I32, {rows_});
-    for (ds4_view& x : x_) x = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams, c.width});
+    x_[1] = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams, c.width});
     u_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.width});
     out_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.width});
     post_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams});
@@ -67,31 +87,31 @@ class ForwardPass {
     }
   }
 
-  Result<Plan> build() {
+  /// The embedding reads them, and layers that route by token.
+  [[nodiscard]] bool needs_tokens() const {
+    if (span_.embeds) return true;
+    for (std::uint32_t layer = span_.first_layer; layer < span_.end_layer; ++layer) {
+      if (config_.is_hash_routed(layer)) return true;
+    }
+    return false;
+  }
+
+  Result<void> resolve_tokens() {
     auto resolve = make<ds4_op_resolve_tokens>(DS4_OP_RESOLVE_TOKENS, all_);
     resolve.tokens = in_.step.tokens;
     resolve.sampled = in_.sampled;
     resolve.y = tokens_;
-    DS4_CHECK(builder_.add(resolve, 0));
+    return add(resolve);
+  }
 
+  Result<void> embed() {
     auto embed = make<ds4_op_embed_streams>(DS4_OP_EMBED_STREAMS, all_);
     embed.weight = global(TensorRole::token_embd);
     embed.tokens = tokens_;
     embed.x = x_[0];
-    DS4_CHECK(builder_.add(embed, 0));
-    DS4_CHECK(clear_fold());
-
-    for (std::uint32_t layer = 0; layer < config_.layers; ++layer) {
-      layer_ = layer;
-      DS4_CHECK(attention_half());
-      DS4_CHECK(ffn_half());
-    }
-    layer_ = config_.layers;
-    DS4_CHECK(head());
-    return builder_.finish(in_.step);
+    return add(embed);
   }
 
- private:
   [[nodiscard]] const ds4_weight* global(TensorRole role) const {
     return in_.global[static_cast<std::size_t>(role)];
   }
@@ -468,7 +488,7 @@ class ForwardPass {
     for (const ds4_view& zeros : {fold_slots_, fold_table_}) {
       auto fill = make<ds4_op_fill>(DS4_OP_FILL, all_);
       fill.y = zeros;
-      DS4_CHECK(builder_.add(fill, 0));
+      DS4_CHECK(add(fill));
     }
     return {};
   }
@@ -548,6 +568,7 @@ class ForwardPass {
 
   const PlanInputs& in_;
   const ModelConfig& config_;
+  const PassSpan span_;
   const std::vector<RatioClass> classes_;
   PlanBuilder builder_;
   const std::uint32_t rows_;

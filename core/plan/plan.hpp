@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <memory_resource>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "ds4/ops.h"
 #include "model/config.hpp"
 #include "model/tensors.hpp"
+#include "plan/placement.hpp"
 #include "plan/step_layout.hpp"
 #include "wrap/device.hpp"
 
@@ -64,6 +66,7 @@ struct LayerSelections {
 /// sized, not run.
 struct PlanInputs {
   const ModelConfig* config = nullptr;
+  std::optional<PassSpan> span;  ///< nothing: the whole pass
   Roundings roundings;
   WeightTable global{};
   std::vector<WeightTable> layers;
@@ -96,8 +99,9 @@ struct ComposedOp {
 class Plan {
  public:
   /// Builds the forward pass of model.md 3 for every row of a step, then the head and argmax of the
-  /// rows whose logits are wanted. A fused op that the device does not have is replaced by its
-  /// composition. Errors: unsupported, listing every tier-1 op (with dtype) that the device lacks.
+  /// rows whose logits are wanted; or the span of it that is asked for. A fused op that the device
+  /// does not have is replaced by its composition. Errors: unsupported, listing every tier-1 op
+  /// (with dtype) that the device lacks.
   static Result<Plan> build(const PlanInputs& inputs, const AskSupport& support);
 
   [[nodiscard]] std::span<const ds4_op* const> ops() const noexcept { return ops_; }
@@ -105,6 +109,9 @@ class Plan {
   [[nodiscard]] std::uint64_t arena_bytes() const noexcept { return arena_bytes_; }
   [[nodiscard]] const StepLayout& step() const noexcept { return step_; }
   [[nodiscard]] const std::vector<ComposedOp>& composed() const noexcept { return composed_; }
+  /// [rows, streams, width] F32 in the arena: where a span that does not embed finds the streams of
+  /// every row, and where one without a head leaves them.
+  [[nodiscard]] const ds4_view& streams() const noexcept { return streams_; }
   /// One line per op: tag, layer, name, rows.
   [[nodiscard]] std::string dump() const;
 
@@ -116,6 +123,7 @@ class Plan {
   std::vector<const ds4_op*> ops_;
   std::vector<ComposedOp> composed_;
   StepLayout step_;
+  ds4_view streams_{};
   std::uint64_t arena_bytes_ = 0;
 };
 

@@ -101,7 +101,7 @@ void PlanBuilder::note_composed(const ds4_op& op, std::uint32_t layer, std::stri
   }
 }
 
-Result<Plan> PlanBuilder::finish(StepLayout step) {
+Result<Plan> PlanBuilder::finish(StepLayout step, const ds4_view& streams) {
   if (!missing_.empty()) {
     std::sort(missing_.begin(), missing_.end());
     missing_.erase(std::unique(missing_.begin(), missing_.end()), missing_.end());
@@ -111,6 +111,7 @@ Result<Plan> PlanBuilder::finish(StepLayout step) {
     return fail(Errc::unsupported, text.str());
   }
   plan_.step_ = std::move(step);
+  plan_.streams_ = streams;
   return std::move(plan_);
 }
 

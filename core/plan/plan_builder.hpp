@@ -35,8 +35,8 @@ class PlanBuilder final : private LoweringSink {
     return add_op(op.op, layer);
   }
 
-  /// Errors: unsupported, listing what the device lacks.
-  Result<Plan> finish(StepLayout step);
+  /// `streams`: see Plan::streams(). Errors: unsupported, listing what the device lacks.
+  Result<Plan> finish(StepLayout step, const ds4_view& streams);
 
  private:
   Result<void> add_op(const ds4_op& op, std::uint32_t layer);
