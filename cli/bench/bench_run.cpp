@@ -1,5 +1,6 @@
 #include "bench/bench_run.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "bench/probe.hpp"
@@ -30,11 +31,13 @@ Result<Prepared> prepare(const BenchOptions& options, const ModelFile& model, co
 }
 
 Result<BandwidthProbe> probe(const cli::Runtime& runtime, const BenchOptions& options,
-                             const plugins::Device& device) {
+                             const cli::OpenDevices& devices) {
   if (options.probe_bytes == 0) return BandwidthProbe{};
-  if (!device.has(DS4_CAP_UNIFIED_MEMORY) &&
-      device.memory_kind(DS4_MEMORY_HOST) == nullptr) {
-    runtime.console().note(std::string("no probe: the memory of ") + device.info().name +
+  for (const auto& device : devices.devices) {
+    if (device->has(DS4_CAP_UNIFIED_MEMORY) || device->memory_kind(DS4_MEMORY_HOST) != nullptr) {
+      continue;
+    }
+    runtime.console().note(std::string("no probe: the memory of ") + device->info().name +
                            " is not the host's; rows have no ratios");
     return BandwidthProbe{};
   }
@@ -59,18 +62,18 @@ std::string row_line(const BenchRow& row) {
 }
 
 Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
-                       const std::string& path, std::shared_ptr<plugins::Device> device,
+                       const std::string& path, const cli::OpenDevices& devices,
                        const std::vector<std::string>& arguments, std::uint32_t first_run,
                        Results& results) {
   const cli::Console& console = runtime.console();
   DS4_TRY(ModelFile model, cli::open_model(path));
   DS4_TRY(const Prepared prepared, prepare(options, model, runtime.log()));
   // Before the weights are there: the probe needs memory of its own.
-  DS4_TRY(const BandwidthProbe memory, probe(runtime, options, *device));
+  DS4_TRY(const BandwidthProbe memory, probe(runtime, options, devices));
   DS4_TRY(const std::unique_ptr<Engine> engine,
-          cli::open_engine(console, std::move(model), device,
+          cli::open_engine(console, std::move(model), devices,
                            bench_engine_options(options, runtime.log())));
-  RunFacts facts = facts_of(*engine, *device);
+  RunFacts facts = facts_of(*engine);
   facts.threads = runtime.threads();
   facts.prompt = prompt_source(options);
   facts.probe = memory;
@@ -85,6 +88,8 @@ Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
   sweep.roofline = &roofline;
   sweep.bytes_per_second = memory.bytes_per_second;
   sweep.backend = facts.backend;
+  // A cell of the CSV holds no comma.
+  std::replace(sweep.backend.begin(), sweep.backend.end(), ',', ' ');
   sweep.cancelled = [] { return cli::InterruptGuard::raised(); };
   sweep.on_row = [&](const BenchRow& row) -> Result<void> {
     console.note(row_line(row));
@@ -115,16 +120,23 @@ EngineOptions bench_engine_options(const BenchOptions& options, const LogSink& l
 }
 
 cli::ExitCode bench_backend(const cli::Runtime& runtime, const BenchOptions& options,
-                            const std::string& path, const std::string& backend,
+                            const std::string& path, const cli::RuntimeOptions& where,
                             const std::vector<std::string>& arguments, std::uint32_t first_run,
                             Results& results) {
-  std::shared_ptr<plugins::Device> device;
-  if (const cli::ExitCode opened = runtime.open_device(backend, device);
-      opened != cli::kSuccess) {
+  const auto model = cli::open_model(path, ModelChecks::header);
+  if (!model) {
+    runtime.console().error(model.error().what);
+    return cli::exit_code(model.error().code);
+  }
+  if (const auto fitting = cli::check_placement(where, model->config().layers); !fitting) {
+    runtime.console().error(fitting.error().what);
+    return cli::kUsage;
+  }
+  cli::OpenDevices devices;
+  if (const cli::ExitCode opened = runtime.open_devices(where, devices); opened != cli::kSuccess) {
     return opened;
   }
-  const auto done =
-      sweep_all(runtime, options, path, std::move(device), arguments, first_run, results);
+  const auto done = sweep_all(runtime, options, path, devices, arguments, first_run, results);
   if (done) return cli::kSuccess;
   runtime.console().error(done.error().what);
   return cli::exit_code(done.error().code);

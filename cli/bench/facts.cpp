@@ -8,6 +8,7 @@
 
 #include "common/json_writer.hpp"
 #include "common/progress.hpp"
+#include "common/runtime.hpp"
 #include "common/version.hpp"
 #include "format/dtype.hpp"
 #include "model/synthetic.hpp"
@@ -102,7 +103,7 @@ void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
 
 }  // namespace
 
-RunFacts facts_of(const Engine& engine, const plugins::Device& device) {
+RunFacts facts_of(const Engine& engine) {
   RunFacts facts;
   facts.program = cli::version_line("ds4-bench");
   facts.started = utc_now();
@@ -110,8 +111,10 @@ RunFacts facts_of(const Engine& engine, const plugins::Device& device) {
   facts.model_bytes = engine.model().gguf().file_bytes();
   facts.types = types_of(engine.model());
   facts.is_synthetic = is_synthetic_name(facts.model);
-  facts.backend = device.backend().name();
-  facts.device = device.info().name;
+  facts.backend = cli::devices_text(engine.devices());
+  for (const auto& device : engine.devices().devices) {
+    facts.device.append(facts.device.empty() ? "" : " and ").append(device->info().name);
+  }
   facts.prefill_chunk = engine.options().prefill_rows;
   facts.context = engine.options().context;
   facts.processor = processor_name();

@@ -16,7 +16,7 @@ struct RunFacts {
   std::string started;  ///< UTC, ISO 8601
   std::string model;
   std::uint64_t model_bytes = 0;
-  std::string types;   ///< of the tensors, by bytes: "iq2_xxs 48 %, q8_0 30 %"
+  std::string types;  ///< of the tensors, by bytes: "iq2_xxs 48 %, q8_0 30 %"
   bool is_synthetic = false;
   std::string backend;
   std::string device;
@@ -30,7 +30,7 @@ struct RunFacts {
 };
 
 /// Facts of an opened engine; those of the command line are the caller's to fill.
-[[nodiscard]] RunFacts facts_of(const Engine& engine, const plugins::Device& device);
+[[nodiscard]] RunFacts facts_of(const Engine& engine);
 
 /// One JSON object.
 [[nodiscard]] std::string facts_json(const RunFacts& facts);

@@ -164,6 +164,10 @@ Result<void> check_options(const BenchOptions& options) {
   if (options.mode == Mode::gate && options.probe_bytes == 0) {
     return fail(Errc::invalid_argument, "--gate compares ratios; it needs the probe");
   }
+  if (options.mode == Mode::compare && options.runtime.placement) {
+    return fail(Errc::invalid_argument,
+                "--compare names two backends; --place cannot be used together with it");
+  }
   if (options.mode == Mode::compare && !options.json.empty()) {
     return fail(Errc::invalid_argument, "--json has no effect together with --compare");
   }
@@ -175,8 +179,8 @@ std::vector<std::uint32_t> frontiers(const BenchOptions& options) {
   double at = options.first;
   while (at < options.last) {
     out.push_back(static_cast<std::uint32_t>(at));
-    const double next = options.factor > 1 ? std::ceil(at * double{options.factor})
-                                           : at + options.increment;
+    const double next =
+        options.factor > 1 ? std::ceil(at * double{options.factor}) : at + options.increment;
     at = std::max(next, at + 1);
   }
   out.push_back(options.last);

@@ -56,8 +56,8 @@ ExitCode run_sweeps(const Call& call) {
   auto results = Results::open(call.options, call.console);
   if (!results) return report(call.console, results.error());
   const cli::Runtime runtime(call.console, call.options.runtime, call.environment);
-  const ExitCode done = bench_backend(runtime, call.options, call.model(),
-                                      call.options.runtime.backend, call.arguments, 1, *results);
+  const ExitCode done = bench_backend(runtime, call.options, call.model(), call.options.runtime,
+                                      call.arguments, 1, *results);
   return done == cli::kSuccess ? finish(call, *results) : done;
 }
 
@@ -108,11 +108,12 @@ ExitCode compare_backends(const Call& call) {
   std::vector<BenchRow> b;
   std::uint32_t run = 1;
   for (const int which : {0, 1, 1, 0}) {
-    const std::string& backend = options.compared[static_cast<std::size_t>(which)];
-    call.console.note("run " + std::to_string(run) + ": " + backend);
+    cli::RuntimeOptions where = options.runtime;
+    where.backend = options.compared[static_cast<std::size_t>(which)];
+    call.console.note("run " + std::to_string(run) + ": " + where.backend);
     const std::size_t before = results->rows().size();
     const ExitCode done =
-        bench_backend(runtime, options, call.model(), backend, call.arguments, run, *results);
+        bench_backend(runtime, options, call.model(), where, call.arguments, run, *results);
     if (done != cli::kSuccess) return done;
     std::vector<BenchRow>& rows = which == 0 ? a : b;
     const auto& all = results->rows();
@@ -140,9 +141,10 @@ ExitCode compare(const Call& call) {
 }
 
 std::string loss_line(const Loss& loss) {
-  return std::string(loss.what) + " at " + std::to_string(loss.ctx_tokens) + " tokens: " +
-         cli::decimals(loss.now, 4) + " of the roofline, was " + cli::decimals(loss.before, 4) +
-         " (" + cli::decimals(100 * (loss.now / loss.before - 1), 1) + " %)";
+  return std::string(loss.what) + " at " + std::to_string(loss.ctx_tokens) +
+         " tokens: " + cli::decimals(loss.now, 4) + " of the roofline, was " +
+         cli::decimals(loss.before, 4) + " (" +
+         cli::decimals(100 * (loss.now / loss.before - 1), 1) + " %)";
 }
 
 ExitCode gate(const Call& call) {
@@ -155,12 +157,11 @@ ExitCode gate(const Call& call) {
   for (int sweep = 0; sweep < kGateSweeps; ++sweep) {
     const std::size_t before = results->rows().size();
     const auto first_run = static_cast<std::uint32_t>(sweep) * call.options.repeats + 1;
-    const ExitCode done =
-        bench_backend(runtime, call.options, call.model(), call.options.runtime.backend,
-                      call.arguments, first_run, *results);
+    const ExitCode done = bench_backend(runtime, call.options, call.model(), call.options.runtime,
+                                        call.arguments, first_run, *results);
     if (done != cli::kSuccess) return done;
-    const std::vector<BenchRow> rows(
-        results->rows().begin() + static_cast<std::ptrdiff_t>(before), results->rows().end());
+    const std::vector<BenchRow> rows(results->rows().begin() + static_cast<std::ptrdiff_t>(before),
+                                     results->rows().end());
     auto found = losses(*baseline, rows, kGateShare);
     if (!found) return report(call.console, found.error());
     lost = sweep == 0 ? *std::move(found) : repeated(lost, *found);
@@ -201,9 +202,8 @@ ExitCode chart(const Call& call) {
 ExitCode run_mode(const Call& call) {
   if (call.options.runtime.shows_plan) {
     const cli::Runtime runtime(call.console, call.options.runtime, call.environment);
-    return cli::print_plan(runtime, call.model(), call.options.runtime.backend,
-                           bench_engine_options(call.options, runtime.log()),
-                           cli::PlanStyle::text);
+    return cli::print_plan(runtime, call.model(), call.options.runtime,
+                           bench_engine_options(call.options, runtime.log()), cli::PlanStyle::text);
   }
   const cli::InterruptGuard interrupts(cli::SecondInterrupt::kills);
   switch (call.options.mode) {
@@ -243,7 +243,7 @@ ExitCode run_program(std::vector<std::string> arguments) {
   if (options.runtime.list_backends) {
     const cli::Runtime runtime(console, options.runtime, environment);
     return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     options.runtime.backend));
+                                                     cli::backend_requests(options.runtime)));
   }
   return run_mode({console, options, environment, arguments});
 }

@@ -102,7 +102,7 @@ Result<void> OptionTable::parse(const std::vector<std::string>& arguments) const
     } else {
       added = app.add_option(option.names)->expected(1);
     }
-    if (option.repeat == Repeat::collected && option.kind == Kind::value) {
+    if (option.repeat != Repeat::last_counts && option.kind == Kind::value) {
       added->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else if (option.repeat == Repeat::last_counts) {
       added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

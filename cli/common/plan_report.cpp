@@ -38,13 +38,34 @@ void add_weights(Table& table, const WeightMemory& weights) {
   }
 }
 
-void add_kv(Table& table, const MemoryPlan& plan) {
-  table.line("KV rings", plan.rings, " (" + memory_text(plan.slot_bytes) + " a session)");
-  if (plan.restore_points != 0) table.line("restore points", plan.restore_points);
-  for (const PageMemory& entry : plan.pages) {
+void add_kv(Table& table, const DeviceMemory& memory) {
+  table.line("KV rings", memory.rings, " (" + memory_text(memory.slot_bytes) + " a session)");
+  if (memory.restore_points != 0) table.line("restore points", memory.restore_points);
+  for (const PageMemory& entry : memory.pages) {
+    if (entry.page_bytes == 0) continue;  // layers of this ratio lie elsewhere
     table.line("KV pages of ratio " + std::to_string(entry.ratio), entry.bytes(),
                " (" + std::to_string(entry.pages) + " pages)");
   }
+}
+
+void add_device(Table& table, const DeviceMemory& memory, bool is_estimate) {
+  add_weights(table, memory.weights);
+  add_kv(table, memory);
+  table.line("activations and device logits", memory.activations);
+  table.line(is_estimate ? "workspace (estimate)" : "workspace", memory.workspace);
+  table.line("step block and page tables", memory.step);
+}
+
+/// One after the other, each with what it holds beside the pages of the file.
+void add_devices(Table& table, const MemoryPlan& plan) {
+  if (plan.devices.size() == 1) return add_device(table, plan, plan.is_estimate);
+  for (const DeviceMemory& memory : plan.devices) {
+    table.text("on " + memory.device + ": " + memory.share);
+    add_device(table, memory, plan.is_estimate);
+    table.line("sum on " + memory.device, memory.bytes(),
+               memory.shares_host_memory ? " of the host's memory" : "");
+  }
+  table.text("on the host");
 }
 
 std::string verdict(const PlanReport& report) {
@@ -76,28 +97,78 @@ std::string plan_text(const PlanReport& report) {
              " prefill rows, " +
              (plan.is_estimate ? "no device asked: weights mapped in place, workspace estimated"
                                : "backend " + plan.device));
-  add_weights(table, plan.weights);
-  add_kv(table, plan);
-  table.line("activations and device logits", plan.activations);
-  table.line(plan.is_estimate ? "workspace (estimate)" : "workspace", plan.workspace);
-  table.line("step block and page tables", plan.step);
+  add_devices(table, plan);
   table.line("staging and plans", plan.staging);
+  if (plan.streams != 0) table.line("streams between devices", plan.streams);
   table.line("host logits", plan.host_logits);
   table.line("program, vocabulary, header", plan.program);
-  if (!plan.shares_host_memory) table.line("total on the device", plan.device_bytes());
+  if (!plan.shares_host_memory) {
+    table.line(plan.devices.size() == 1 ? "total on the device" : "total in memory of devices",
+               plan.device_bytes());
+  }
   table.line(plan.shares_host_memory ? "total" : "total on the host", plan.host_bytes());
   table.line("headroom", plan_headroom(plan.host_bytes()) + plan_headroom(plan.device_bytes()));
   table.text("one more token: " + decimals(plan.bytes_per_token(), 1) + " bytes of KV pages");
   for (const MemoryBound& bound : report.limits.host.bounds) {
     table.line("available", bound.available, " (" + bound.source + ")");
   }
-  if (report.limits.device) {
-    table.line("available on the device", report.limits.device->available,
-               " (" + report.limits.device->source + ")");
+  for (const MemoryLimits::Device& limit : report.limits.devices) {
+    table.line("available on the device", limit.bound.available, " (" + limit.bound.source + ")");
   }
   table.text(verdict(report));
   return table.take();
 }
+
+namespace {
+
+void weight_members(JsonWriter& json, const WeightMemory& weights) {
+  json.key("weights").begin_object();
+  json.key("tensors").unsigned_integer(weights.tensors);
+  json.key("in_place").unsigned_integer(weights.in_place);
+  json.key("copied").unsigned_integer(weights.copied);
+  json.key("converted").unsigned_integer(weights.converted);
+  json.key("converted_source").unsigned_integer(weights.converted_source);
+  json.end_object();
+}
+
+void kv_members(JsonWriter& json, const DeviceMemory& memory) {
+  json.key("ring_bytes_per_session").unsigned_integer(memory.slot_bytes);
+  json.key("rings").unsigned_integer(memory.rings);
+  json.key("restore_points").unsigned_integer(memory.restore_points);
+  json.key("pages").begin_array();
+  for (const PageMemory& entry : memory.pages) {
+    json.begin_object();
+    json.key("ratio").unsigned_integer(entry.ratio);
+    json.key("pages").unsigned_integer(entry.pages);
+    json.key("bytes").unsigned_integer(entry.bytes());
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void step_members(JsonWriter& json, const DeviceMemory& memory) {
+  json.key("activations").unsigned_integer(memory.activations);
+  json.key("workspace").unsigned_integer(memory.workspace);
+  json.key("step").unsigned_integer(memory.step);
+}
+
+void device_members(JsonWriter& json, const MemoryPlan& plan) {
+  json.key("devices").begin_array();
+  for (const DeviceMemory& memory : plan.devices) {
+    json.begin_object();
+    json.key("backend").string(memory.device);
+    json.key("runs").string(memory.share);
+    json.key("shares_host_memory").boolean(memory.shares_host_memory);
+    weight_members(json, memory.weights);
+    kv_members(json, memory);
+    step_members(json, memory);
+    json.key("bytes").unsigned_integer(memory.bytes());
+    json.end_object();
+  }
+  json.end_array();
+}
+
+}  // namespace
 
 void plan_members(JsonWriter& json, const PlanReport& report) {
   const MemoryPlan& plan = report.plan;
@@ -106,30 +177,13 @@ void plan_members(JsonWriter& json, const PlanReport& report) {
   json.key("prefill_rows").unsigned_integer(plan.prefill_rows);
   json.key("backend").string(plan.device);
   json.key("estimate").boolean(plan.is_estimate);
-  json.key("weights").begin_object();
-  json.key("tensors").unsigned_integer(plan.weights.tensors);
-  json.key("in_place").unsigned_integer(plan.weights.in_place);
-  json.key("copied").unsigned_integer(plan.weights.copied);
-  json.key("converted").unsigned_integer(plan.weights.converted);
-  json.key("converted_source").unsigned_integer(plan.weights.converted_source);
-  json.end_object();
-  json.key("ring_bytes_per_session").unsigned_integer(plan.slot_bytes);
-  json.key("rings").unsigned_integer(plan.rings);
-  json.key("restore_points").unsigned_integer(plan.restore_points);
-  json.key("pages").begin_array();
-  for (const PageMemory& entry : plan.pages) {
-    json.begin_object();
-    json.key("ratio").unsigned_integer(entry.ratio);
-    json.key("pages").unsigned_integer(entry.pages);
-    json.key("bytes").unsigned_integer(entry.bytes());
-    json.end_object();
-  }
-  json.end_array();
+  weight_members(json, plan.weights);
+  kv_members(json, plan);
   json.key("kv_bytes_per_token").number(plan.bytes_per_token());
-  json.key("activations").unsigned_integer(plan.activations);
-  json.key("workspace").unsigned_integer(plan.workspace);
-  json.key("step").unsigned_integer(plan.step);
+  step_members(json, plan);
+  if (plan.devices.size() > 1) device_members(json, plan);
   json.key("staging").unsigned_integer(plan.staging);
+  if (plan.devices.size() > 1) json.key("streams").unsigned_integer(plan.streams);
   json.key("host_logits").unsigned_integer(plan.host_logits);
   json.key("program").unsigned_integer(plan.program);
   json.key("host_bytes").unsigned_integer(plan.host_bytes());
@@ -156,21 +210,30 @@ std::string plan_json(const PlanReport& report) {
   return json.take() + "\n";
 }
 
-ExitCode print_plan(const Runtime& runtime, const std::string& path, const std::string& backend,
+ExitCode print_plan(const Runtime& runtime, const std::string& path, const RuntimeOptions& options,
                     const EngineOptions& engine, PlanStyle style) {
   const Console& console = runtime.console();
-  std::shared_ptr<plugins::Device> device;
-  ExitCode opened = kSuccess;
+  const auto model = open_model(path, ModelChecks::header);
+  if (!model) {
+    console.error(model.error().what);
+    return exit_code(model.error().code);
+  }
+  const std::uint32_t layers = model->config().layers;
+  if (const auto fitting = check_placement(options, layers); !fitting) {
+    console.error(fitting.error().what);
+    return kUsage;
+  }
+  OpenDevices devices;
+  if (const ExitCode opened = runtime.open_devices(options, devices); opened != kSuccess) {
+    return opened;
+  }
   const auto text = [&]() -> Result<std::string> {
-    DS4_TRY(const ModelFile model, open_model(path, ModelChecks::header));
-    opened = runtime.open_device(backend, device);
-    if (opened != kSuccess) return std::string();
-    DS4_TRY(const MemoryPlanner planner, MemoryPlanner::make(model, MemoryPlanInputs::of(engine),
-                                                             PlanQuestions::of(device.get())));
-    DS4_TRY(const PlanReport report, PlanReport::make(planner, memory_limits(device.get())));
+    DS4_TRY(const EngineDevices placed, devices.for_layers(layers));
+    DS4_TRY(const MemoryPlanner planner,
+            MemoryPlanner::make(*model, MemoryPlanInputs::of(engine), PlacedQuestions::of(placed)));
+    DS4_TRY(const PlanReport report, PlanReport::make(planner, memory_limits(devices.devices)));
     return style == PlanStyle::json ? plan_json(report) : plan_text(report);
   }();
-  if (opened != kSuccess) return opened;  // said already
   if (!text) {
     console.error(text.error().what);
     return exit_code(text.error().code);

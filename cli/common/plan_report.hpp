@@ -31,9 +31,9 @@ void plan_members(JsonWriter& json, const PlanReport& report);
 enum class PlanStyle { text, json };
 
 /// What --plan does in a program that runs models: plans `engine` for the header of the file at
-/// `path` on the device that `backend` names, and prints it. The status is that of opening file and
-/// device; a plan that does not fit says so and is a success.
-ExitCode print_plan(const Runtime& runtime, const std::string& path, const std::string& backend,
+/// `path` on the devices that `options` name, and prints it. The status is that of opening file and
+/// devices; a plan that does not fit says so and is a success.
+ExitCode print_plan(const Runtime& runtime, const std::string& path, const RuntimeOptions& options,
                     const EngineOptions& engine, PlanStyle style);
 
 }  // namespace ds4::cli

@@ -5,6 +5,7 @@
 
 #include "common/log_sink.hpp"
 #include "common/progress.hpp"
+#include "engine/memory_planner.hpp"
 #include "kv/kv_layout.hpp"
 #include "model/vocabulary_source.hpp"
 
@@ -34,25 +35,84 @@ Runtime::Runtime(const Console& console, const RuntimeOptions& options,
       host_(make_host(options, threads_, log_)),
       registry_(plugins::Registry::scan(search_options(options, environment), host_)) {}
 
-ExitCode Runtime::open_device(const std::string& request,
-                              std::shared_ptr<plugins::Device>& out) const {
+Result<EngineDevices> OpenDevices::for_layers(std::uint32_t layers) const {
+  EngineDevices out;
+  out.devices = devices;
+  out.placement = Placement::single(layers);
+  if (!request) return out;
+  const auto assigned = request->for_layers(layers);
+  if (!assigned) return assigned.error().in("--place ", request->text());
+  out.placement.embed = of_name[assigned->embed];
+  out.placement.head = of_name[assigned->head];
+  for (std::uint32_t layer = 0; layer < layers; ++layer) {
+    out.placement.layers[layer] = of_name[assigned->layers[layer]];
+  }
+  return out;
+}
+
+std::string devices_text(const EngineDevices& devices) {
+  if (devices.devices.size() == 1) return device_name(*devices.devices.front());
+  const Placement& placement = devices.placement;
+  std::string text;
+  const auto add = [&](const std::string& what, std::size_t device) {
+    text.append(text.empty() ? "" : ",").append(what).append("=");
+    text.append(device_name(*devices.devices[device]));
+  };
+  if (placement.embed != placement.layers.front()) add("embed", placement.embed);
+  for (const PlacedSpan& placed : placement.spans()) {
+    const PassSpan& span = placed.span;
+    if (!span.has_layers()) continue;
+    std::string range = std::to_string(span.first_layer);
+    if (span.end_layer - span.first_layer > 1) {
+      range.append("-").append(std::to_string(span.end_layer - 1));
+    }
+    add(range, placed.device);
+  }
+  if (placement.head != placement.layers.back()) add("head", placement.head);
+  return text;
+}
+
+ExitCode Runtime::open_devices(const RuntimeOptions& options, OpenDevices& out) const {
   warn_of_idle_options();
-  auto selected = registry_->select(request);
-  if (!selected) {
-    explain_failure(request, selected.error());
-    return selection_exit_code(selected.error().code);
+  out.request = options.placement;
+  const char* const option = options.placement ? "--place" : "--backend";
+  std::vector<plugins::Selected> all;  // before the first is woken
+  for (const std::string& request : backend_requests(options)) {
+    auto selected = registry_->select(request, option);
+    if (!selected) {
+      explain_failure(request, selected.error());
+      return selection_exit_code(selected.error().code);
+    }
+    all.push_back(*std::move(selected));
   }
-  const bool is_reference = selected->backend->name() == kReferenceName;
-  if (!selected->notice.empty()) {
-    is_reference ? console_.loud(selected->notice) : console_.note(selected->notice);
+  for (const plugins::Selected& selected : all) {
+    if (const ExitCode opened = open_device(selected, out); opened != kSuccess) return opened;
   }
-  if (is_reference) warn_of_reference(selected->notice.empty());
-  auto device = selected->open();
+  return kSuccess;
+}
+
+ExitCode Runtime::open_device(const plugins::Selected& selected, OpenDevices& out) const {
+  // Two names may stand for one device: `cuda` and `cuda-spark:0`.
+  for (std::size_t known = 0; known < out.devices.size(); ++known) {
+    const plugins::Device& device = *out.devices[known];
+    if (&device.backend() != selected.backend.get() || device.index() != selected.device) {
+      continue;
+    }
+    out.of_name.push_back(known);
+    return kSuccess;
+  }
+  const bool is_reference = selected.backend->name() == kReferenceName;
+  if (!selected.notice.empty()) {
+    is_reference ? console_.loud(selected.notice) : console_.note(selected.notice);
+  }
+  if (is_reference) warn_of_reference(selected.notice.empty());
+  auto device = selected.open();
   if (!device) {
-    console_.error(device.error().in("backend ", selected->backend->name()).what);
+    console_.error(device.error().in("backend ", selected.backend->name()).what);
     return device.error().code == Errc::device_lost ? kDeviceLost : kBackendUnusable;
   }
-  out = *std::move(device);
+  out.of_name.push_back(out.devices.size());
+  out.devices.push_back(*std::move(device));
   return kSuccess;
 }
 
@@ -124,7 +184,7 @@ EngineOptions engine_options(const RuntimeOptions& options, const LogSink& log) 
 }
 
 Result<std::string> context_line(const ModelConfig& config, const EngineOptions& options,
-                                 const std::string& backend) {
+                                 const EngineDevices& devices) {
   const KvLimits limits{options.sessions, options.context, options.pages_percent,
                         options.restore_points};
   DS4_TRY(const KvLayout layout, KvLayout::make(config, options.roundings, limits));
@@ -137,19 +197,20 @@ Result<std::string> context_line(const ModelConfig& config, const EngineOptions&
             std::to_string(ratio);
   }
   return "context: " + std::to_string(options.context) + " tokens, " +
-         decimals(static_cast<double>(bytes) / (1024.0 * 1024.0), 2) + " MiB (" + rows +
-         "), backend " + backend + ", prefill chunk " + std::to_string(options.prefill_rows);
+         decimals(static_cast<double>(bytes) / (1024.0 * 1024.0), 2) + " MiB (" + rows + "), " +
+         (devices.devices.size() == 1 ? "backend " : "placement ") + devices_text(devices) +
+         ", prefill chunk " + std::to_string(options.prefill_rows);
 }
 
 Result<std::unique_ptr<Engine>> open_engine(const Console& console, ModelFile model,
-                                            std::shared_ptr<plugins::Device> device,
-                                            EngineOptions options) {
-  DS4_TRY(const std::string line, context_line(model.config(), options, device->backend().name()));
+                                            const OpenDevices& devices, EngineOptions options) {
+  DS4_TRY(EngineDevices placed, devices.for_layers(model.config().layers));
+  DS4_TRY(const std::string line, context_line(model.config(), options, placed));
   console.note(line);
   LoadProgressLine progress(console);
   options.on_load = [&progress](const LoadProgress& now) { progress.update(now.done, now.total); };
   DS4_TRY(std::unique_ptr<Engine> engine,
-          Engine::open(std::move(model), std::move(device), std::move(options)));
+          Engine::open(std::move(model), std::move(placed), std::move(options)));
   progress.finish();
   return engine;
 }

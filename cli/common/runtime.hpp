@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "common/console.hpp"
@@ -17,6 +18,19 @@
 
 namespace ds4::cli {
 
+/// The devices that --backend or --place name, open; each once.
+struct OpenDevices {
+  std::vector<std::shared_ptr<plugins::Device>> devices;
+  std::optional<plugins::PlacementRequest> request;  ///< --place
+  std::vector<std::size_t> of_name;  ///< by request->backends(): an index of `devices`
+
+  /// What runs where of a model with so many layers. Errors: PlacementRequest::for_layers().
+  [[nodiscard]] Result<EngineDevices> for_layers(std::uint32_t layers) const;
+};
+
+/// "cuda-spark", or for several devices what --place would be given: "0-20=cuda-spark,21-42=cpu".
+[[nodiscard]] std::string devices_text(const EngineDevices& devices);
+
 /// What a program's main() owns: the log, the thread pool, and the backends that were found.
 class Runtime {
  public:
@@ -28,11 +42,13 @@ class Runtime {
   [[nodiscard]] const plugins::Registry& registry() const noexcept { return *registry_; }
   [[nodiscard]] std::uint32_t threads() const noexcept { return threads_; }
 
-  /// Opens the device that --backend names. A failure prints its reason with the table of the
-  /// backends concerned and gives the exit status; a correctness backend says loudly what it is.
-  ExitCode open_device(const std::string& request, std::shared_ptr<plugins::Device>& out) const;
+  /// Opens the devices that --backend or --place name. A failure prints its reason with the table
+  /// of the backends concerned and gives the exit status; a correctness backend says loudly what it
+  /// is.
+  ExitCode open_devices(const RuntimeOptions& options, OpenDevices& out) const;
 
  private:
+  ExitCode open_device(const plugins::Selected& selected, OpenDevices& out) const;
   void explain_failure(const std::string& request, const Error& error) const;
   void warn_of_idle_options() const;
   void warn_of_reference(bool was_asked_for) const;
@@ -59,11 +75,11 @@ Result<Tokenizer> open_tokenizer(const GgufFile& file, const LogSink& log,
 
 /// Loads the weights with progress on stderr, after one line that says what the context takes.
 Result<std::unique_ptr<Engine>> open_engine(const Console& console, ModelFile model,
-                                            std::shared_ptr<plugins::Device> device,
-                                            EngineOptions options);
+                                            const OpenDevices& devices, EngineOptions options);
 
-/// "context: 32768 tokens, 131.2 MiB (...), backend cpu, prefill chunk 512".
+/// "context: 32768 tokens, 131.2 MiB (...), backend cpu, prefill chunk 512"; on several devices
+/// "placement 0-20=cuda,21-42=cpu" in place of the backend.
 Result<std::string> context_line(const ModelConfig& config, const EngineOptions& options,
-                                 const std::string& backend);
+                                 const EngineDevices& devices);
 
 }  // namespace ds4::cli

@@ -45,12 +45,25 @@ OptionTable::Take collect_path(std::vector<std::filesystem::path>& target) {
 
 Result<void> set_backend(RuntimeOptions& options, const std::string& text) {
   DS4_TRY([[maybe_unused]] const auto request, plugins::parse_backend_request(text));
+  if (options.placement) {
+    return fail(Errc::invalid_argument,
+                "cannot be used together with --place, which names a backend for each layer");
+  }
   if (options.backend_given && options.backend != text) {
     return fail(Errc::invalid_argument, "asks for ", text, ", but ", options.backend,
                 " was asked for already");
   }
   options.backend = text;
   options.backend_given = true;
+  return {};
+}
+
+Result<void> set_placement(RuntimeOptions& options, const std::string& text) {
+  if (options.backend_given) {
+    return fail(Errc::invalid_argument, "cannot be used together with --backend ", options.backend,
+                "; --place names a backend for each layer");
+  }
+  DS4_TRY(options.placement, plugins::PlacementRequest::parse(text));
   return {};
 }
 
@@ -71,6 +84,11 @@ void declare_backend_options(OptionTable& table, RuntimeOptions& options) {
     table.alias(std::string("--") + name, Topic::runtime, std::string("same as --backend ") + name,
                 [backend, name = std::string(name)] { return backend(name); });
   }
+  table.value(
+      "--place", "A-B=BACKEND,...", Topic::runtime,
+      "layers A to B on that backend, others on others; also embed=BACKEND and head=BACKEND",
+      [&options](const std::string& text) { return set_placement(options, text); },
+      OptionTable::Repeat::refused);
   table.value("--backend-path", "PATH", Topic::runtime,
               "a backend file, or a folder of them, to look at first; repeatable",
               collect_path(options.backend_paths), OptionTable::Repeat::collected);
@@ -181,7 +199,6 @@ void declare_unavailable_options(OptionTable& table) {
   table.unavailable("--quality", "approximate kernels that could be switched off");
   table.unavailable("--warm-weights", "a warm-up of weight pages");
   table.unavailable("--simulate-used-memory", "a memory simulation");
-  table.unavailable("--place", "layers on several devices");
   table.unavailable("--shadow", "a shadow backend");
   table.unavailable("--deterministic", "a deterministic mode");
   for (const char* name : {"--dir-steering-file", "--dir-steering-ffn", "--dir-steering-attn"}) {
@@ -190,6 +207,17 @@ void declare_unavailable_options(OptionTable& table) {
   for (const char* name : {"--imatrix-dataset", "--imatrix-out"}) {
     table.unavailable(name, "importance matrices");
   }
+}
+
+std::vector<std::string> backend_requests(const RuntimeOptions& options) {
+  return options.placement ? options.placement->backends() : std::vector{options.backend};
+}
+
+Result<void> check_placement(const RuntimeOptions& options, std::uint32_t layers) {
+  if (!options.placement) return {};
+  const auto fitting = options.placement->for_layers(layers);
+  if (!fitting) return fitting.error().in("--place ", options.placement->text());
+  return {};
 }
 
 std::string model_path(const RuntimeOptions& options, const Environment& environment) {

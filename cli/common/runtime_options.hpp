@@ -12,6 +12,7 @@
 #include "common/option_table.hpp"
 #include "loader/search_options.hpp"
 #include "plan/plan.hpp"
+#include "registry/placement.hpp"
 #include "registry/registry.hpp"
 
 namespace ds4::cli {
@@ -21,6 +22,7 @@ struct RuntimeOptions {
   std::string model;             ///< empty: DS4_MODEL, then ds4flash.gguf
   std::string backend = "auto";  ///< NAME[:device]
   bool backend_given = false;
+  std::optional<plugins::PlacementRequest> placement;  ///< --place, in place of `backend`
   std::vector<std::filesystem::path> backend_paths;
   plugins::BackendOptions backend_options;
   std::vector<std::filesystem::path> allow_untrusted;
@@ -48,6 +50,12 @@ void declare_plan_option(OptionTable& table, RuntimeOptions& options);
 
 /// Options that belong to later versions: named so that they fail with a clear line.
 void declare_unavailable_options(OptionTable& table);
+
+/// What to look for: the backends of --place, else that of --backend.
+[[nodiscard]] std::vector<std::string> backend_requests(const RuntimeOptions& options);
+
+/// Whether the ranges of --place are those of a model with so many layers; a usage error if not.
+Result<void> check_placement(const RuntimeOptions& options, std::uint32_t layers);
 
 /// The model file: as given, else from the environment, else the default name.
 [[nodiscard]] std::string model_path(const RuntimeOptions& options, const Environment& environment);

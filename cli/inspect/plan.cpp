@@ -114,13 +114,16 @@ std::string json_of(const ModelFile& model, const cli::PlanReport& report,
 }  // namespace
 
 Result<std::string> plan_model(const ModelFile& model, const InspectOptions& options,
-                               const plugins::Device* maybe_device) {
+                               const EngineDevices& devices) {
   EngineOptions engine = cli::engine_options(options.runtime, {});
   engine.sessions = options.sessions;
-  DS4_TRY(const MemoryPlanner planner, MemoryPlanner::make(model, MemoryPlanInputs::of(engine),
-                                                           PlanQuestions::of(maybe_device)));
+  const MemoryPlanInputs inputs = MemoryPlanInputs::of(engine);
+  auto planner = devices.devices.empty()
+                     ? MemoryPlanner::make(model, inputs, PlanQuestions{})
+                     : MemoryPlanner::make(model, inputs, PlacedQuestions::of(devices));
+  if (!planner) return planner.error();
   DS4_TRY(const cli::PlanReport report,
-          cli::PlanReport::make(planner, memory_limits(maybe_device)));
+          cli::PlanReport::make(*planner, memory_limits(devices.devices)));
   DS4_TRY(const std::vector<KvSize> sizes, kv_sizes(model.config(), engine.roundings));
   const std::vector<TrafficRow> traffic = decode_traffic(model);
   return options.prints_json ? json_of(model, report, sizes, traffic)

@@ -45,15 +45,20 @@ ExitCode run_plan(const cli::Console& console, const InspectOptions& options,
   const auto model = cli::open_model(options.files.front(), ModelChecks::header);
   if (!model) return print(console, model.error());
   // A device is woken only when it is named: the file alone has most of the answer.
-  std::shared_ptr<plugins::Device> device;
-  if (options.runtime.backend_given) {
-    const cli::Runtime runtime(console, options.runtime, environment);
-    const ExitCode opened = runtime.open_device(options.runtime.backend, device);
-    if (opened != cli::kSuccess) return opened;
-    const ExitCode printed = print(console, plan_model(*model, options, device.get()));
-    return printed;
+  if (!options.runtime.backend_given && !options.runtime.placement) {
+    return print(console, plan_model(*model, options, {}));
   }
-  return print(console, plan_model(*model, options, nullptr));
+  const std::uint32_t layers = model->config().layers;
+  if (const auto fitting = cli::check_placement(options.runtime, layers); !fitting) {
+    console.error(fitting.error().what);
+    return cli::kUsage;
+  }
+  const cli::Runtime runtime(console, options.runtime, environment);
+  cli::OpenDevices devices;
+  const ExitCode opened = runtime.open_devices(options.runtime, devices);
+  if (opened != cli::kSuccess) return opened;
+  const auto placed = devices.for_layers(layers);
+  return print(console, placed ? plan_model(*model, options, *placed) : placed.error());
 }
 
 ExitCode run_command(const cli::Console& console, const InspectOptions& options,
@@ -105,7 +110,7 @@ ExitCode run_program(const std::vector<std::string>& arguments) {
   if (options.runtime.list_backends) {
     const cli::Runtime runtime(console, options.runtime, environment);
     return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     options.runtime.backend));
+                                                     cli::backend_requests(options.runtime)));
   }
   return run_command(console, options, environment);
 }

@@ -97,7 +97,7 @@ void Chat::show_status() const {
   if (const auto prompt = level ? conversation_.prompt("", **level) : level.error(); prompt) {
     used = prompt->size();
   }
-  say("model: " + session_.path() + ", backend " + session_.device()->backend().name());
+  say("model: " + session_.path() + ", backend " + session_.backend());
   say("context: " + std::to_string(used) + " of " + std::to_string(options_.runtime.context) +
       " tokens, " + std::to_string(conversation_.turns().size()) + " turns");
   say("thinking: " + std::string(level ? (*level)->name : "unknown"));

@@ -47,7 +47,7 @@ Result<cli::ExitCode> write_logits(const cli::Console& console, const RunOptions
               interrupted));
   LogitsFacts facts;
   facts.model = session.path();
-  facts.backend = session.device()->backend().name();
+  facts.backend = session.backend();
   facts.quant_bits = quant_bits(session.engine().model());
   facts.prompt_tokens = static_cast<std::uint32_t>(prompt.tokens.size());
   facts.context = session.model().context();

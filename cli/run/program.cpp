@@ -53,11 +53,11 @@ ExitCode read_model_only(const cli::Console& console, const RunOptions& options,
 ExitCode print_report(const cli::Console& console, const RunOptions& options,
                       const cli::Environment& environment, const cli::Runtime& runtime) {
   std::string text = system_report(runtime, options, environment);
-  std::shared_ptr<plugins::Device> device;
-  const ExitCode opened = runtime.open_device(options.runtime.backend, device);
+  cli::OpenDevices devices;
+  const ExitCode opened = runtime.open_devices(options.runtime, devices);
   if (opened == cli::kSuccess) {
     const std::string path = cli::model_path(options.runtime, environment);
-    auto session = Session::open(console, options, path, device, runtime.log());
+    auto session = Session::open(console, options, path, std::move(devices), runtime.log());
     text += session ? model_report(**session)
                     : "\n## Model\nnot loaded: " + session.error().what + "\n";
   }
@@ -65,14 +65,15 @@ ExitCode print_report(const cli::Console& console, const RunOptions& options,
   return opened == cli::kSuccess ? printed : opened;
 }
 
-// Whether the file holds a model that this mode can talk to: before its weights are read.
-Result<void> check_model(const RunOptions& options, const std::string& path) {
+// Whether the file holds a model that this mode can talk to: before its weights are read. Gives the
+// number of its layers.
+Result<std::uint32_t> check_model(const RunOptions& options, const std::string& path) {
   DS4_TRY(const ModelFile model, cli::open_model(path));
   const bool chats = options.mode == Mode::generate && !options.is_raw;
   const auto tokenizer =
       cli::open_tokenizer(model.gguf(), {}, chats ? ChatTokens::required : ChatTokens::optional);
   if (!tokenizer) return tokenizer.error();
-  return {};
+  return model.config().layers;
 }
 
 ExitCode run_model(const cli::Console& console, const RunOptions& options,
@@ -80,8 +81,11 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
                    const std::string* maybe_prompt) {
   // The file is looked at before a device is woken up: a wrong name is the commonest mistake.
   const std::string path = cli::model_path(options.runtime, environment);
-  if (const auto usable = check_model(options, path); !usable) {
-    return report_error(console, usable.error());
+  const auto layers = check_model(options, path);
+  if (!layers) return report_error(console, layers.error());
+  if (const auto fitting = cli::check_placement(options.runtime, *layers); !fitting) {
+    console.error(fitting.error().what);
+    return cli::kUsage;
   }
   if (!options.kv_load.empty()) {
     if (auto can = check_saved_session(options.kv_load); !can) {
@@ -93,12 +97,12 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
       return report_error(console, can.error());
     }
   }
-  std::shared_ptr<plugins::Device> device;
-  if (const ExitCode opened = runtime.open_device(options.runtime.backend, device);
+  cli::OpenDevices devices;
+  if (const ExitCode opened = runtime.open_devices(options.runtime, devices);
       opened != cli::kSuccess) {
     return opened;
   }
-  auto session = Session::open(console, options, path, std::move(device), runtime.log(),
+  auto session = Session::open(console, options, path, std::move(devices), runtime.log(),
                                measured_rows(options));
   if (!session) return report_error(console, session.error());
   if (!options.kv_load.empty()) {
@@ -133,8 +137,7 @@ ExitCode run_mode(const cli::Console& console, const RunOptions& options,
                   const cli::Environment& environment) {
   if (options.runtime.shows_plan) {
     const cli::Runtime runtime(console, options.runtime, environment);
-    return cli::print_plan(runtime, cli::model_path(options.runtime, environment),
-                           options.runtime.backend,
+    return cli::print_plan(runtime, cli::model_path(options.runtime, environment), options.runtime,
                            session_options(options, runtime.log(), measured_rows(options)),
                            options.prints_json ? cli::PlanStyle::json : cli::PlanStyle::text);
   }
@@ -190,7 +193,7 @@ ExitCode run_program(std::vector<std::string> arguments) {
   if (options.runtime.list_backends) {
     const cli::Runtime runtime(console, options.runtime, environment);
     return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     options.runtime.backend));
+                                                     cli::backend_requests(options.runtime)));
   }
   return run_mode(console, options, environment);
 }

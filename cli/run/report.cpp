@@ -3,11 +3,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
 #include "common/progress.hpp"
 #include "common/version.hpp"
+#include "engine/memory_planner.hpp"
 #include "ops/op_table.hpp"
 #include "run/inspect.hpp"
 #include "tokenizer/text_edit.hpp"
@@ -38,6 +40,15 @@ std::string memory_text() {
          mib(static_cast<std::uint64_t>(available) * unit) + " free)";
 }
 
+std::string memory_line(const MemoryReport& memory) {
+  std::ostringstream out;
+  out << "memory: weights " << mib(memory.weights) << ", in place " << mib(memory.weights_in_place)
+      << ", rings " << mib(memory.rings) << ", pages " << mib(memory.pages) << ", activations "
+      << mib(memory.activations) << ", workspace " << mib(memory.workspace) << ", step "
+      << mib(memory.step) << "\n";
+  return out.str();
+}
+
 std::string on_off(bool value) {
   return value ? "on" : "off";
 }
@@ -66,11 +77,14 @@ std::string system_report(const cli::Runtime& runtime, const RunOptions& options
   }
   out << "cpu: " << cpu_name() << ", " << ::sysconf(_SC_NPROCESSORS_ONLN) << " processors\n"
       << "memory: " << memory_text() << "\n\n## Backends\n"
-      << runtime.registry().listing(plugins::ListingStyle::verbose, options.runtime.backend)
+      << runtime.registry().listing(plugins::ListingStyle::verbose,
+                                    cli::backend_requests(options.runtime))
       << "\n## Options\n"
-      << "backend " << options.runtime.backend << ", ctx " << options.runtime.context
-      << ", threads " << runtime.threads() << ", prefill-chunk " << options.runtime.prefill_chunk
-      << "\nroundings: kv-fp8 " << on_off(options.runtime.roundings.kv_fp8) << ", row-storage "
+      << (options.runtime.placement ? "place " + options.runtime.placement->text()
+                                    : "backend " + options.runtime.backend)
+      << ", ctx " << options.runtime.context << ", threads " << runtime.threads()
+      << ", prefill-chunk " << options.runtime.prefill_chunk << "\nroundings: kv-fp8 "
+      << on_off(options.runtime.roundings.kv_fp8) << ", row-storage "
       << on_off(options.runtime.roundings.row_storage) << ", index-fp4 "
       << on_off(options.runtime.roundings.index_fp4) << "\nthinking "
       << effort_name(options.think()) << ", tokens " << options.tokens << ", "
@@ -83,20 +97,27 @@ std::string system_report(const cli::Runtime& runtime, const RunOptions& options
 
 std::string model_report(Session& session) {
   const Engine& engine = session.engine();
-  const MemoryReport& memory = engine.memory();
   std::ostringstream out;
   out << "\n## Model\n"
       << model_summary(engine.model()) << "header sha256: " << engine.model().fingerprint()
       << "\nunused tensors: " << engine.model().unused_tensors() << "\n\n## Plan on "
-      << session.device()->backend().name() << "\nops: " << engine.plan().ops().size() << "\n";
-  for (const ComposedOp& op : engine.plan().composed()) {
-    out << "composed: " << op_name(op.id) << ", layers " << op.first_layer << ".." << op.last_layer
-        << ", " << op.count << " times: " << op.reason << "\n";
+      << session.backend() << "\n";
+  const std::vector<StageReport> stages = engine.stages();
+  for (const StageReport& stage : stages) {
+    if (stages.size() > 1) out << stage.span.text() << " on " << device_name(*stage.device) << "\n";
+    out << "ops: " << stage.plan->ops().size() << "\n";
+    for (const ComposedOp& op : stage.plan->composed()) {
+      out << "composed: " << op_name(op.id) << ", layers " << op.first_layer << ".."
+          << op.last_layer << ", " << op.count << " times: " << op.reason << "\n";
+    }
   }
-  out << "memory: weights " << mib(memory.weights) << ", in place " << mib(memory.weights_in_place)
-      << ", rings " << mib(memory.rings) << ", pages " << mib(memory.pages) << ", activations "
-      << mib(memory.activations) << ", workspace " << mib(memory.workspace) << ", step "
-      << mib(memory.step) << "\n";
+  for (std::size_t d = 0; d < engine.devices().devices.size(); ++d) {
+    const plugins::Device* const device = engine.devices().devices[d].get();
+    const auto on_it = std::find_if(stages.begin(), stages.end(), [device](const auto& stage) {
+      return stage.device.get() == device;
+    });
+    out << (stages.size() > 1 ? device_name(*device) + ": " : "") << memory_line(on_it->memory);
+  }
   return out.str();
 }
 

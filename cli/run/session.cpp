@@ -16,11 +16,11 @@ EngineOptions session_options(const RunOptions& options, const LogSink& log,
 
 Result<std::unique_ptr<Session>> Session::open(const cli::Console& console,
                                                const RunOptions& options, const std::string& path,
-                                               std::shared_ptr<plugins::Device> device,
-                                               const LogSink& log, std::uint32_t logits_rows) {
+                                               cli::OpenDevices devices, const LogSink& log,
+                                               std::uint32_t logits_rows) {
   std::unique_ptr<Session> session(new Session());
   session->path_ = path;
-  session->device_ = std::move(device);
+  session->devices_ = std::move(devices);
   session->log_ = log;
   session->logits_rows_ = logits_rows;
   DS4_CHECK(session->load(console, options));
@@ -34,7 +34,8 @@ Result<void> Session::load(const cli::Console& console, const RunOptions& option
     tokenizer_.emplace(std::move(tokenizer));
   }
   EngineOptions engine = session_options(options, log_, logits_rows_);
-  DS4_TRY(engine_, cli::open_engine(console, std::move(file), device_, std::move(engine)));
+  DS4_TRY(engine_, cli::open_engine(console, std::move(file), devices_, std::move(engine)));
+  backend_ = cli::devices_text(engine_->devices());
   return restart();
 }
 

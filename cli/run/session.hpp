@@ -17,18 +17,19 @@ namespace ds4::run {
 /// A loaded model with one open session.
 class Session {
  public:
-  /// Loads `path` on `device` and opens a session. `logits_rows` > 1 is for measurements that want
+  /// Loads `path` on `devices` and opens a session. `logits_rows` > 1 is for measurements that want
   /// logits of many rows.
   static Result<std::unique_ptr<Session>> open(const cli::Console& console,
                                                const RunOptions& options, const std::string& path,
-                                               std::shared_ptr<plugins::Device> device,
-                                               const LogSink& log, std::uint32_t logits_rows = 1);
+                                               cli::OpenDevices devices, const LogSink& log,
+                                               std::uint32_t logits_rows = 1);
 
   [[nodiscard]] EngineModel& model() noexcept { return *model_; }
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  [[nodiscard]] const std::shared_ptr<plugins::Device>& device() const noexcept { return device_; }
+  /// The backend, or the placement on several; cli::devices_text().
+  [[nodiscard]] const std::string& backend() const noexcept { return backend_; }
   /// An empty session in place of the one there was.
   Result<void> restart();
   /// Another context size; loads again. On failure the session is gone (is_open() is false).
@@ -44,7 +45,8 @@ class Session {
   Result<void> load(const cli::Console& console, const RunOptions& options);
 
   std::string path_;
-  std::shared_ptr<plugins::Device> device_;
+  cli::OpenDevices devices_;
+  std::string backend_;
   LogSink log_;
   std::uint32_t logits_rows_ = 1;
   std::optional<Tokenizer> tokenizer_;

@@ -7,13 +7,33 @@
 
 namespace ds4 {
 
+MemoryReport& MemoryReport::operator+=(const MemoryReport& other) {
+  weights += other.weights;
+  weights_in_place += other.weights_in_place;
+  rings += other.rings;
+  restore_points += other.restore_points;
+  pages += other.pages;
+  activations += other.activations;
+  workspace += other.workspace;
+  step += other.step;
+  return *this;
+}
+
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::open(ModelFile model,
                                              std::shared_ptr<plugins::Device> device,
                                              EngineOptions options) {
-  auto state = std::make_unique<State>(std::move(model), std::move(device), std::move(options));
+  EngineDevices devices;
+  devices.devices.push_back(std::move(device));
+  devices.placement = Placement::single(model.config().layers);
+  return open(std::move(model), std::move(devices), std::move(options));
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(ModelFile model, EngineDevices devices,
+                                             EngineOptions options) {
+  auto state = std::make_unique<State>(std::move(model), std::move(devices), std::move(options));
   DS4_CHECK(state->open());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
@@ -27,14 +47,23 @@ const ModelConfig& Engine::config() const noexcept {
 const EngineOptions& Engine::options() const noexcept {
   return state_->options;
 }
+const EngineDevices& Engine::devices() const noexcept {
+  return state_->devices;
+}
 const MemoryReport& Engine::memory() const noexcept {
   return state_->memory;
 }
 const MemoryPlan& Engine::memory_plan() const noexcept {
   return state_->memory_plan;
 }
-const Plan& Engine::plan() const noexcept {
-  return state_->classes.back().plan;
+std::vector<StageReport> Engine::stages() const {
+  std::vector<StageReport> out;
+  for (const StageRef& at : state_->stages) {
+    const Stage& stage = state_->stage(at);
+    const DevicePart& part = *state_->parts[at.part];
+    out.push_back({stage.span, part.device, &stage.plans.back(), part.memory});
+  }
+  return out;
 }
 
 Result<SessionId> Engine::create_session() {

@@ -12,6 +12,7 @@
 #include "engine/memory_plan.hpp"
 #include "kv/kv_store.hpp"
 #include "model/model_file.hpp"
+#include "plan/placement.hpp"
 #include "plan/plan.hpp"
 #include "wrap/device.hpp"
 
@@ -25,6 +26,12 @@ struct LoadProgress {
   std::uint64_t done = 0;
   std::uint64_t total = 0;
   std::string_view tensor;
+};
+
+/// The devices of an engine, and which of them runs what. Each has something to run.
+struct EngineDevices {
+  std::vector<std::shared_ptr<plugins::Device>> devices;
+  Placement placement;
 };
 
 struct EngineOptions {
@@ -92,7 +99,7 @@ enum class SnapshotContent {
   with_restore_points  ///< also the places it can go back to
 };
 
-/// Where the memory of an engine went, in bytes on the device.
+/// Where the memory of an engine went, in bytes on its devices.
 struct MemoryReport {
   std::uint64_t weights = 0;           ///< copied to the device
   std::uint64_t weights_in_place = 0;  ///< used where the file is mapped
@@ -102,9 +109,19 @@ struct MemoryReport {
   std::uint64_t activations = 0;
   std::uint64_t workspace = 0;
   std::uint64_t step = 0;
+
+  MemoryReport& operator+=(const MemoryReport& other);
 };
 
-/// A loaded model on a device, its sessions, and the one call that advances them.
+/// A span of the pass as an engine runs it.
+struct StageReport {
+  PassSpan span;
+  std::shared_ptr<plugins::Device> device;
+  const Plan* plan = nullptr;  ///< of the largest step class; the engine's
+  MemoryReport memory;         ///< of the whole device, which may have other spans too
+};
+
+/// A loaded model on a device or several, its sessions, and the one call that advances them.
 ///
 /// Threads: one thread at a time drives an engine (the scheduler's thread); several engines in one
 /// process are independent. No call but open() and create_session() allocates device memory; step()
@@ -118,16 +135,22 @@ class Engine {
   static Result<std::unique_ptr<Engine>> open(ModelFile model,
                                               std::shared_ptr<plugins::Device> device,
                                               EngineOptions options);
+  /// The same on several devices: each takes the weights and the KV rows of its share only, and a
+  /// step goes from one to the next. Errors: also invalid_argument for a placement that does not
+  /// fit the model and the devices; what a device cannot do is said with the layers concerned.
+  static Result<std::unique_ptr<Engine>> open(ModelFile model, EngineDevices devices,
+                                              EngineOptions options);
   ~Engine();
 
   [[nodiscard]] const ModelFile& model() const noexcept;
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const EngineOptions& options() const noexcept;
+  [[nodiscard]] const EngineDevices& devices() const noexcept;
   [[nodiscard]] const MemoryReport& memory() const noexcept;
   /// What was planned before anything was taken.
   [[nodiscard]] const MemoryPlan& memory_plan() const noexcept;
-  /// The plan of the largest step class, for listings and reports.
-  [[nodiscard]] const Plan& plan() const noexcept;
+  /// In the order of the pass; one where there is one device.
+  [[nodiscard]] std::vector<StageReport> stages() const;
 
   /// An empty session. Errors: out_of_memory when all slots are in use.
   Result<SessionId> create_session();

@@ -1,36 +1,23 @@
 #include <algorithm>
 #include <new>
 
-#include "base/checked.hpp"
 #include "engine/engine_state.hpp"
-#include "engine/selection_layout.hpp"
-#include "ops/views.hpp"
 
 namespace ds4 {
 
-Engine::State::~State() {
-  if (stream) drain();  // copies in flight read and write the members below
-}
-
 Result<void> Engine::State::open() {
   DS4_CHECK(check_options());
+  DS4_CHECK(check_placement());
   options.logits_rows = std::min(options.logits_rows, options.decode_rows + prefill_room());
-  DS4_CHECK(choose_memory());
   DS4_CHECK(plan_memory());
-  DS4_TRY(stream, device->create_stream());
+  make_parts();
   segments.reserve(options.decode_rows + options.prefill_rows, options.sessions + 1);
   // Everything but the weights comes first: what fails here fails before minutes of loading.
-  DS4_CHECK(allocate_kv());
+  DS4_CHECK(allocate());
   DS4_CHECK(allocate_results());
-  DS4_CHECK(allocate_steps());
-  DS4_TRY(weights,
-          load_weights(model, *device, options.log,
-                       [this](std::uint64_t done, std::uint64_t total, std::string_view tensor) {
-                         if (options.on_load) options.on_load({done, total, tensor});
-                       }));
-  memory.weights = weights.device_bytes;
-  memory.weights_in_place = weights.in_place_bytes;
-  return build_plans();
+  DS4_CHECK(load_parts());
+  for (const auto& part : parts) memory += part->memory;
+  return {};
 }
 
 /// Prefill rows that a step can have: those that no session has room for would only take memory.
@@ -39,9 +26,9 @@ std::uint32_t Engine::State::prefill_room() const {
 }
 
 Result<void> Engine::State::plan_memory() {
-  DS4_TRY(const MemoryPlanner planner, MemoryPlanner::make(model, MemoryPlanInputs::of(options),
-                                                           PlanQuestions::of(device.get())));
-  DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(device.get())));
+  DS4_TRY(const MemoryPlanner planner,
+          MemoryPlanner::make(model, MemoryPlanInputs::of(options), PlacedQuestions::of(devices)));
+  DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(devices.devices)));
   return {};
 }
 
@@ -61,27 +48,47 @@ Result<void> Engine::State::check_options() const {
   return in_range("pages percent", options.pages_percent, 1, 100);
 }
 
-/// Everything that ops touch lies where they run fastest; the order of the device's table has no
-/// meaning.
-Result<void> Engine::State::choose_memory() {
-  for (const std::uint32_t kind :
-       {DS4_MEMORY_DEVICE, DS4_MEMORY_UNIFIED, DS4_MEMORY_HOST, DS4_MEMORY_HOST_PINNED}) {
-    if (device->memory_kind(kind) == nullptr) continue;
-    memory_kind = kind;
-    return {};
+Result<void> Engine::State::check_placement() const {
+  const Placement& placement = devices.placement;
+  const std::size_t count = devices.devices.size();
+  if (placement.layers.size() != model.config().layers) {
+    return fail(Errc::invalid_argument, "the placement is for ", placement.layers.size(),
+                " layers, the model has ", model.config().layers);
   }
-  return fail(Errc::unsupported, "device ", device->info().name, " names no kind of memory");
+  std::vector<bool> is_used(count, false);
+  for (const PlacedSpan& span : placement.spans()) {
+    if (span.device >= count) {
+      return fail(Errc::invalid_argument, "the placement names device ", span.device, " of ",
+                  count);
+    }
+    is_used[span.device] = true;
+  }
+  if (const auto idle = std::find(is_used.begin(), is_used.end(), false); idle != is_used.end()) {
+    return fail(Errc::invalid_argument, "the placement has nothing for device ",
+                idle - is_used.begin());
+  }
+  return {};
 }
 
-Result<plugins::Buffer> Engine::State::create(std::uint64_t bytes, std::uint32_t usage,
-                                              std::string_view what, std::uint64_t& counter) {
-  auto buffer = device->create_buffer(bytes, memory_kind, usage);
-  if (!buffer) return buffer.error().in(what, " (", bytes, " bytes)");
-  counter += bytes;
-  return buffer;
+void Engine::State::make_parts() {
+  part_shape.model = &model;
+  part_shape.options = &options;
+  part_shape.prefill_room = prefill_room();
+  part_shape.classes =
+      step_classes(options.decode_rows, part_shape.prefill_room, options.logits_rows);
+  part_shape.ratios = ratio_classes(model.config());
+  for (std::size_t d = 0; d < devices.devices.size(); ++d) {
+    parts.push_back(
+        std::make_unique<DevicePart>(part_shape, devices.devices[d], devices.placement.share(d)));
+  }
+  for (const PlacedSpan& span : devices.placement.spans()) {
+    std::vector<Stage>& of_part = parts[span.device]->stages;
+    stages.push_back({span.device, of_part.size()});
+    of_part.push_back({span.span, {}});
+  }
 }
 
-Result<void> Engine::State::allocate_kv() {
+Result<void> Engine::State::allocate() {
   const ModelConfig& config = model.config();
   DS4_TRY(kv, KvLayout::make(config, options.roundings,
                              {options.sessions, options.context, options.pages_percent,
@@ -90,135 +97,56 @@ Result<void> Engine::State::allocate_kv() {
   geometry.slots = options.sessions;
   geometry.window = config.window;
   geometry.ring_capacity = kv.ring_capacity;
-  DS4_TRY(rings, create(kv.ring_bytes(), DS4_USAGE_KV, "rings", memory.rings));
-  DS4_TRY(restore_rings,
-          create(kv.restore_bytes(), DS4_USAGE_KV, "restore points", memory.restore_points));
-  for (std::size_t c = 0; c < kv.classes.size(); ++c) {
-    geometry.classes.push_back(kv.classes[c].ratio);
-    DS4_TRY(plugins::Buffer pool, create(kv.pool_bytes(c), DS4_USAGE_KV, "KV pages", memory.pages));
-    pool_buffers.push_back(std::move(pool));
-    const auto entries = std::as_bytes(store.page_table(c));
-    DS4_TRY(plugins::Buffer table,
-            create(entries.size(), DS4_USAGE_STEP, "page table", memory.step));
-    DS4_CHECK(stream->write(table, 0, entries));
-    table_buffers.push_back(std::move(table));
+  geometry.classes = part_shape.ratios;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    DS4_CHECK(parts[p]->allocate(store, memory_plan.devices[p]));
   }
-  return stream->sync();
+  for (const StepClass& step_class : part_shape.classes) {
+    StepLayout layout = StepLayout::make(step_class, part_shape.ratios, nullptr);
+    std::vector<std::int32_t> words(layout.words);
+    blocks.push_back({std::move(layout), std::move(words)});
+  }
+  return {};
 }
 
 Result<void> Engine::State::allocate_results() {
   const ModelConfig& config = model.config();
   const std::uint64_t rows = options.logits_rows;
-  DS4_TRY(sampled, create(rows * sizeof(std::int32_t), DS4_USAGE_STEP, "sampled ids", memory.step));
-  DS4_TRY(logits, create(rows * config.vocab * sizeof(float), DS4_USAGE_ACTIVATION, "logits",
-                         memory.activations));
+  const std::uint32_t most = part_shape.rows();
+  const std::uint64_t between =
+      stages.size() > 1 ? std::uint64_t{most} * config.streams * config.width : 0;
   try {
     host_logits.resize(rows * config.vocab);
     host_argmax.resize(rows);
     previous_argmax.resize(rows);
+    streams.resize(between);
   } catch (const std::bad_alloc&) {
-    return fail(Errc::out_of_memory, "no host memory for the logits of ", rows, " rows (",
-                rows * config.vocab * sizeof(float), " bytes)");
+    return fail(Errc::out_of_memory, "no host memory for the logits of ", rows, " rows and what ",
+                most, " rows carry between devices (",
+                (rows * config.vocab + between) * sizeof(float), " bytes)");
   }
   if (options.selections == Selections::internal) return {};
-
-  const std::uint32_t most = options.decode_rows + prefill_room();
-  SelectionLayout layout = SelectionLayout::make(config, options.selections, most);
-  selections = std::move(layout.layers);
-  DS4_TRY(choices, create(layout.bytes, DS4_USAGE_STEP, "selections", memory.step));
-  for (LayerSelections& entry : selections) {
-    entry.experts.buffer = choices->handle();
-    if (entry.index.rank != 0) entry.index.buffer = choices->handle();
-  }
   host_choices.resize(config.layers);
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
+    const bool is_sparse = config.kind(layer) == LayerKind::sparse;
+    selection_widths.push_back(is_sparse ? config.index_top_k : 0);
     host_choices[layer].experts.reserve(std::size_t{most} * config.experts_used);
-    if (selections[layer].index.rank == 0) continue;
-    host_choices[layer].index.reserve(std::size_t{most} * config.index_top_k);
+    host_choices[layer].index.reserve(std::size_t{most} * selection_widths.back());
   }
   return {};
 }
 
-PlanInputs Engine::State::plan_inputs() const {
-  PlanInputs inputs;
-  inputs.config = &model.config();
-  inputs.roundings = options.roundings;
-  inputs.global = weights.global;
-  inputs.layers = weights.layers;
-  std::vector<ds4_buffer*> pool_handles;
-  for (const plugins::Buffer& pool : pool_buffers) pool_handles.push_back(pool.handle());
-  inputs.kv = kv.views(model.config(), rings->handle(), pool_handles);
-  for (std::size_t c = 0; c < table_buffers.size(); ++c) {
-    inputs.page_tables.push_back(kv.page_table(c, table_buffers[c].handle()));
-  }
-  inputs.max_compressed = kv.classes.empty() ? 0 : options.context / kv.classes.front().ratio.ratio;
-  inputs.sampled = make_view(sampled->handle(), 0, DS4_DTYPE_I32, {options.logits_rows});
-  inputs.logits =
-      make_view(logits->handle(), 0, DS4_DTYPE_F32, {options.logits_rows, model.config().vocab});
-  inputs.selections = options.selections;
-  inputs.layer_selections = selections;
-  return inputs;
-}
-
-std::vector<StepClass> Engine::State::classes_to_plan() const {
-  return step_classes(options.decode_rows, prefill_room(), options.logits_rows);
-}
-
-/// Every class is planned twice: here to learn the sizes, then over the buffers and weights that
-/// exist.
-Result<void> Engine::State::allocate_steps() {
-  const AskSupport support = [this](const ds4_op& op) { return device->op_support(op); };
-  PlanInputs inputs = plan_inputs();
-  std::uint64_t arena_bytes = 0;
-  std::uint64_t step_words = 0;
-  for (const StepClass& step_class : classes_to_plan()) {
-    inputs.step = StepLayout::make(step_class, geometry.classes, nullptr);
-    DS4_TRY(const Plan sized, Plan::build(inputs, support));
-    arena_bytes = std::max(arena_bytes, sized.arena_bytes());
-    step_words = std::max(step_words, inputs.step.words);
-  }
-  DS4_TRY(arena, create(arena_bytes, DS4_USAGE_ACTIVATION, "activations", memory.activations));
-  DS4_TRY(step_block,
-          create(step_words * sizeof(std::int32_t), DS4_USAGE_STEP, "step block", memory.step));
-  DS4_TRY(workspace,
-          create(memory_plan.workspace, DS4_USAGE_ACTIVATION, "workspace", memory.workspace));
-  return {};
-}
-
-/// A backend may want a little more once it sees the weights themselves.
-Result<void> Engine::State::grow(std::optional<plugins::Buffer>& buffer, std::uint64_t bytes,
-                                 std::string_view what, std::uint64_t& counter) {
-  if (bytes <= buffer->bytes()) return {};
-  counter -= buffer->bytes();
-  buffer.reset();
-  DS4_TRY(buffer, create(bytes, DS4_USAGE_ACTIVATION, what, counter));
-  return {};
-}
-
-Result<void> Engine::State::build_plans() {
-  const AskSupport support = [this](const ds4_op& op) { return device->op_support(op); };
-  PlanInputs inputs = plan_inputs();
-  std::uint64_t arena_bytes = 0;
-  std::uint64_t workspace_bytes = 0;
-  do {
-    DS4_CHECK(grow(arena, arena_bytes, "activations", memory.activations));
-    inputs.arena = arena->handle();
-    classes.clear();
-    for (const StepClass& step_class : classes_to_plan()) {
-      inputs.step = StepLayout::make(step_class, geometry.classes, step_block->handle());
-      DS4_TRY(Plan plan, Plan::build(inputs, support));
-      DS4_TRY(const std::uint64_t bytes, device->workspace_size(plan.ops()));
-      workspace_bytes = std::max(workspace_bytes, workspace_lines(bytes));
-      arena_bytes = std::max(arena_bytes, plan.arena_bytes());
-      classes.push_back({std::move(plan), std::vector<std::int32_t>(inputs.step.words)});
-    }
-  } while (arena_bytes > arena->bytes());
-  DS4_CHECK(grow(workspace, workspace_bytes, "workspace", memory.workspace));
-  if (workspace_bytes > 0) {
-    // Two extents, so that the count of values fits at any size.
-    const auto lines = static_cast<std::uint32_t>(workspace_bytes / kWorkspaceLine);
-    workspace_view =
-        make_view(workspace->handle(), 0, DS4_DTYPE_F32, {lines, kWorkspaceLine / sizeof(float)});
+Result<void> Engine::State::load_parts() {
+  LoadProgress progress;
+  for (const WeightItem& item : weight_items(model)) progress.total += item.tensor->bytes;
+  for (const auto& part : parts) {
+    const std::uint64_t before = progress.done;
+    DS4_CHECK(part->load([&](std::uint64_t done, std::uint64_t, std::string_view tensor) {
+      progress.done = before + done;
+      progress.tensor = tensor;
+      if (options.on_load) options.on_load(progress);
+    }));
+    DS4_CHECK(part->build_plans());
   }
   return {};
 }

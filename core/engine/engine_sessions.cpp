@@ -13,23 +13,11 @@ Result<SessionState*> Engine::State::open_session(SessionId session) {
 }
 
 void Engine::State::drain() {
-  if (const Result<void> done = stream->sync(); !done && options.log) {
-    options.log(LogLevel::debug, "engine", done.error().what);
-  }
+  for (const auto& part : parts) part->drain();
 }
 
-/// The rows of one page of every layer of the class.
-Result<void> Engine::State::copy_page(const PageMove& move) {
-  const plugins::Buffer& pool = pool_buffers[move.ratio_class];
-  for (const LayerStorage& layer : kv.layers()) {
-    if (layer.ratio == 0 || layer.ratio_class != move.ratio_class) continue;
-    for (const RowPlace& place : {layer.pool, layer.index_pool}) {
-      if (place.row_bytes == 0) continue;
-      const std::uint64_t page = kPageRows * place.row_bytes;
-      DS4_CHECK(stream->copy(pool, place.offset + move.to * page, pool,
-                             place.offset + move.from * page, move.rows * place.row_bytes));
-    }
-  }
+Result<void> Engine::State::sync() {
+  for (const auto& part : parts) DS4_CHECK(part->stream->sync());
   return {};
 }
 
@@ -46,24 +34,25 @@ Result<void> Engine::State::send_moves() {
           move.index != first.index + count) {
         break;
       }
-      if (move.rows > 0) DS4_CHECK(copy_page(move));
+      if (move.rows == 0) continue;
+      for (const auto& part : parts) DS4_CHECK(part->copy_page(move));
     }
     const std::size_t c = first.ratio_class;
     const std::size_t begin = store.table_begin(c, first.session->slot) + first.index;
-    DS4_CHECK(stream->write(table_buffers[c], begin * sizeof(std::int32_t),
-                            std::as_bytes(store.page_table(c).subspan(begin, count))));
+    for (const auto& part : parts) {
+      DS4_CHECK(part->send_entries(c, begin, store.page_table(c).subspan(begin, count)));
+    }
     i += count;
   }
   return {};
 }
 
 Result<void> Engine::State::send_table(const SessionState& session) {
-  for (std::size_t c = 0; c < table_buffers.size(); ++c) {
+  for (std::size_t c = 0; c < kv.classes.size(); ++c) {
     if (session.pages[c].empty()) continue;
     const std::size_t begin = store.table_begin(c, session.slot);
     const auto entries = store.page_table(c).subspan(begin, session.pages[c].size());
-    DS4_CHECK(
-        stream->write(table_buffers[c], begin * sizeof(std::int32_t), std::as_bytes(entries)));
+    for (const auto& part : parts) DS4_CHECK(part->send_entries(c, begin, entries));
   }
   return {};
 }
@@ -71,10 +60,11 @@ Result<void> Engine::State::send_table(const SessionState& session) {
 Result<SessionId> Engine::State::fork(const SessionState& session) {
   DS4_TRY(SessionState* const copy, store.fork(session));
   const auto done = [&]() -> Result<void> {
-    DS4_CHECK(stream->copy(*rings, copy->slot * kv.slot_bytes, *rings, session.slot * kv.slot_bytes,
-                           kv.slot_bytes));
+    for (const auto& part : parts) {
+      DS4_CHECK(part->copy_rings(part->rings, copy->slot, part->rings, session.slot));
+    }
     DS4_CHECK(send_table(*copy));
-    return stream->sync();
+    return sync();
   }();
   if (!done) {
     drain();
@@ -89,9 +79,9 @@ Result<bool> Engine::State::keep_point(SessionState& session, std::uint32_t posi
   if (options.restore_points == 0) return false;
   const std::optional<std::uint32_t> point = store.add_point(session, position, is_kept);
   if (!point) return true;  // there is one already, or it is the beginning
-  if (auto copied = stream->copy(*restore_rings, *point * kv.slot_bytes, *rings,
-                                 session.slot * kv.slot_bytes, kv.slot_bytes);
-      !copied) {
+  for (const auto& part : parts) {
+    const auto copied = part->copy_rings(part->restore_rings, *point, part->rings, session.slot);
+    if (copied) continue;
     drain();
     store.drop_point(*point);
     return copied.error();
@@ -101,10 +91,11 @@ Result<bool> Engine::State::keep_point(SessionState& session, std::uint32_t posi
 
 Result<void> Engine::State::go_to_point(SessionState& session, std::uint32_t point) {
   store.go_to_point(session, point);
-  DS4_CHECK(stream->copy(*rings, session.slot * kv.slot_bytes, *restore_rings,
-                         point * kv.slot_bytes, kv.slot_bytes));
+  for (const auto& part : parts) {
+    DS4_CHECK(part->copy_rings(part->rings, session.slot, part->restore_rings, point));
+  }
   DS4_CHECK(send_table(session));
-  return stream->sync();
+  return sync();
 }
 
 void Engine::State::go_back(SessionState& session, std::uint32_t position) {

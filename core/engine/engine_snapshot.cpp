@@ -39,13 +39,19 @@ struct Engine::State::Saver {
     return sink(bytes);
   }
 
-  Result<void> read(const plugins::Buffer& from, std::uint64_t offset, std::uint64_t bytes) {
+  Result<void> read(const DevicePart& part, const plugins::Buffer& from, std::uint64_t offset,
+                    std::uint64_t bytes) {
     while (bytes > 0) {
       if (staging.size() == kStagingBytes) DS4_CHECK(flush());
       const std::size_t used = staging.size();
       const std::size_t count = std::min<std::uint64_t>(bytes, kStagingBytes - used);
       staging.resize(used + count);  // never past what is reserved: queued reads keep their target
-      DS4_CHECK(engine.stream->read(from, offset, std::span(staging).subspan(used, count)));
+      if (reading != &part) {
+        // What another device still writes into the buffer has to be there before it is handed on.
+        if (reading != nullptr) DS4_CHECK(reading->stream->sync());
+        reading = &part;
+      }
+      DS4_CHECK(part.stream->read(from, offset, std::span(staging).subspan(used, count)));
       offset += count;
       bytes -= count;
     }
@@ -54,43 +60,51 @@ struct Engine::State::Saver {
 
   Result<void> flush() {
     if (staging.empty()) return {};
-    DS4_CHECK(engine.stream->sync());
+    DS4_CHECK(reading->stream->sync());
     sum.add(staging);
     DS4_CHECK(sink(staging));
     staging.clear();
     return {};
   }
 
-  Result<void> pages(const SessionState& session, const LayerStorage& layer, const RowPlace& place,
-                     std::uint32_t rows) {
+  Result<void> pages(const SessionState& session, std::uint32_t at,
+                     const RowPlace LayerStorage::*kind, std::uint32_t rows) {
+    const DevicePart& part = engine.part_of(at);
+    const LayerStorage& layer = part.storage(at);
+    const RowPlace& place = layer.*kind;
     if (place.row_bytes == 0) return {};
     const std::uint64_t page_bytes = kPageRows * place.row_bytes;
     for (std::uint32_t i = 0; i * kPageRows < rows; ++i) {
       const std::uint32_t count = std::min(rows - i * kPageRows, kPageRows);
-      DS4_CHECK(read(engine.pool_buffers[layer.ratio_class],
+      DS4_CHECK(read(part, part.pools[layer.ratio_class],
                      place.offset + session.pages[layer.ratio_class][i] * page_bytes,
                      count * place.row_bytes));
     }
     return {};
   }
 
-  Result<void> ring(const plugins::Buffer& from, std::uint64_t slot, const RowPlace& place,
-                    const FrontierRows& rows) {
+  Result<void> ring(const DevicePart& part, RingsOf rings, std::uint64_t slot,
+                    const RowPlace& place, const FrontierRows& rows) {
+    const plugins::Buffer& from = rings == RingsOf::sessions ? *part.rings : *part.restore_rings;
     return ring_runs(
         rows, place.capacity, [&](std::uint32_t row, std::uint32_t count, std::uint32_t) {
-          return read(from, slot * engine.kv.slot_bytes + place.offset + row * place.row_bytes,
+          return read(part, from, slot * part.kv.slot_bytes + place.offset + row * place.row_bytes,
                       count * place.row_bytes);
         });
   }
 
-  Result<void> frontier(const SnapshotShape& shape, const plugins::Buffer& from, std::uint64_t slot,
+  Result<void> frontier(const SnapshotShape& shape, RingsOf rings, std::uint64_t slot,
                         std::uint32_t position) {
-    for (const LayerStorage& layer : shape.layers) {
-      DS4_CHECK(ring(from, slot, layer.ring, window_rows(shape, position)));
+    for (std::uint32_t i = 0; i < shape.layers.size(); ++i) {
+      const DevicePart& part = engine.part_of(i);
+      const LayerStorage& layer = part.storage(i);
+      DS4_CHECK(ring(part, rings, slot, layer.ring, window_rows(shape, position)));
       if (layer.ratio == 0) continue;
       const FrontierRows pairs = pair_rows(shape, layer, position);
-      DS4_CHECK(ring(from, slot, layer.pairs, pairs));
-      if (layer.index_pairs.row_bytes > 0) DS4_CHECK(ring(from, slot, layer.index_pairs, pairs));
+      DS4_CHECK(ring(part, rings, slot, layer.pairs, pairs));
+      if (layer.index_pairs.row_bytes > 0) {
+        DS4_CHECK(ring(part, rings, slot, layer.index_pairs, pairs));
+      }
     }
     return {};
   }
@@ -99,6 +113,7 @@ struct Engine::State::Saver {
   const SnapshotSink& sink;
   Checksum sum;
   std::vector<std::byte> staging;
+  const DevicePart* reading = nullptr;  // whose reads are queued; those of others have arrived
 };
 
 SnapshotShape Engine::State::snapshot_shape() {
@@ -136,16 +151,16 @@ Result<void> Engine::State::save(const SessionState& session, const SnapshotSink
   Saver saver(*this, sink);
   const auto done = [&]() -> Result<void> {
     DS4_CHECK(saver.put(snapshot_head(shape, session.tokens, frontiers)));
-    for (const LayerStorage& layer : shape.layers) {
-      if (layer.ratio == 0) continue;
-      const std::uint32_t rows = session.position / layer.ratio;
-      DS4_CHECK(saver.pages(session, layer, layer.pool, rows));
-      DS4_CHECK(saver.pages(session, layer, layer.index_pool, rows));
+    for (std::uint32_t i = 0; i < shape.layers.size(); ++i) {
+      if (shape.layers[i].ratio == 0) continue;
+      const std::uint32_t rows = session.position / shape.layers[i].ratio;
+      DS4_CHECK(saver.pages(session, i, &LayerStorage::pool, rows));
+      DS4_CHECK(saver.pages(session, i, &LayerStorage::index_pool, rows));
     }
     for (std::size_t i = 0; i < points.size(); ++i) {
-      DS4_CHECK(saver.frontier(shape, *restore_rings, points[i], frontiers[i]));
+      DS4_CHECK(saver.frontier(shape, RingsOf::restore_points, points[i], frontiers[i]));
     }
-    DS4_CHECK(saver.frontier(shape, *rings, session.slot, session.position));
+    DS4_CHECK(saver.frontier(shape, RingsOf::sessions, session.slot, session.position));
     return saver.flush();
   }();
   if (!done) {
@@ -158,50 +173,56 @@ Result<void> Engine::State::save(const SessionState& session, const SnapshotSink
 }
 
 Result<void> Engine::State::write_frontier(const SnapshotView& snapshot, std::size_t frontier,
-                                           const plugins::Buffer& to, std::uint32_t ring_copy) {
+                                           RingsOf rings, std::uint32_t ring_copy) {
   const SnapshotShape& shape = *snapshot.shape;
   const std::uint32_t position = snapshot.frontiers[frontier];
-  const auto ring = [&](const RowPlace& place, const FrontierRows& rows, std::uint64_t from) {
+  const auto ring = [&](const DevicePart& part, const RowPlace& place, const FrontierRows& rows,
+                        std::uint64_t from) {
+    const plugins::Buffer& to = rings == RingsOf::sessions ? *part.rings : *part.restore_rings;
     return ring_runs(
         rows, place.capacity, [&](std::uint32_t row, std::uint32_t count, std::uint32_t done) {
-          return stream->write(
-              to, ring_copy * kv.slot_bytes + place.offset + row * place.row_bytes,
+          return part.stream->write(
+              to, ring_copy * part.kv.slot_bytes + place.offset + row * place.row_bytes,
               snapshot.bytes.subspan(from + done * place.row_bytes, count * place.row_bytes));
         });
   };
-  for (std::size_t i = 0; i < shape.layers.size(); ++i) {
-    const LayerStorage& layer = shape.layers[i];
+  for (std::uint32_t i = 0; i < shape.layers.size(); ++i) {
+    const DevicePart& part = part_of(i);
+    const LayerStorage& layer = part.storage(i);
     const SnapshotLayout::Frontier& from = snapshot.layout.frontiers_at[frontier][i];
-    DS4_CHECK(ring(layer.ring, window_rows(shape, position), from.window));
+    DS4_CHECK(ring(part, layer.ring, window_rows(shape, position), from.window));
     if (layer.ratio == 0) continue;
     const FrontierRows pairs = pair_rows(shape, layer, position);
-    DS4_CHECK(ring(layer.pairs, pairs, from.pairs));
+    DS4_CHECK(ring(part, layer.pairs, pairs, from.pairs));
     if (layer.index_pairs.row_bytes > 0) {
-      DS4_CHECK(ring(layer.index_pairs, pairs, from.index_pairs));
+      DS4_CHECK(ring(part, layer.index_pairs, pairs, from.index_pairs));
     }
   }
   return {};
 }
 
 Result<void> Engine::State::write_pages(const SnapshotView& snapshot, const SessionState& session) {
-  const auto rows_of = [&](const LayerStorage& layer, const RowPlace& place, std::uint64_t from) {
+  const auto rows_of = [&](const DevicePart& part, const LayerStorage& layer, const RowPlace& place,
+                           std::uint64_t from) {
     const std::uint32_t rows = session.position / layer.ratio;
     const std::uint64_t page_bytes = kPageRows * place.row_bytes;
     Result<void> done;
     for (std::uint32_t i = 0; done && i * kPageRows < rows; ++i) {
       const std::uint32_t count = std::min(rows - i * kPageRows, kPageRows);
-      done = stream->write(pool_buffers[layer.ratio_class],
-                           place.offset + session.pages[layer.ratio_class][i] * page_bytes,
-                           snapshot.bytes.subspan(from + i * page_bytes, count * place.row_bytes));
+      done = part.stream->write(
+          part.pools[layer.ratio_class],
+          place.offset + session.pages[layer.ratio_class][i] * page_bytes,
+          snapshot.bytes.subspan(from + i * page_bytes, count * place.row_bytes));
     }
     return done;
   };
-  for (std::size_t i = 0; i < kv.layers().size(); ++i) {
-    const LayerStorage& layer = kv.layers()[i];
+  for (std::uint32_t i = 0; i < kv.layers().size(); ++i) {
+    const DevicePart& part = part_of(i);
+    const LayerStorage& layer = part.storage(i);
     if (layer.ratio == 0) continue;
-    DS4_CHECK(rows_of(layer, layer.pool, snapshot.layout.rows_at[i]));
+    DS4_CHECK(rows_of(part, layer, layer.pool, snapshot.layout.rows_at[i]));
     if (layer.index_pool.row_bytes > 0) {
-      DS4_CHECK(rows_of(layer, layer.index_pool, snapshot.layout.index_rows_at[i]));
+      DS4_CHECK(rows_of(part, layer, layer.index_pool, snapshot.layout.index_rows_at[i]));
     }
   }
   return {};
@@ -223,16 +244,16 @@ Result<void> Engine::State::restore(SessionState& session, std::span<const std::
     DS4_CHECK(write_pages(snapshot, session));
     DS4_CHECK(send_table(session));
     const std::size_t last = snapshot.frontiers.size() - 1;
-    DS4_CHECK(write_frontier(snapshot, last, *rings, session.slot));
+    DS4_CHECK(write_frontier(snapshot, last, RingsOf::sessions, session.slot));
     // The nearest to the end first: there may be fewer free entries than states. Other sessions
     // keep theirs.
     for (std::size_t i = last; i-- > 0;) {
       const std::optional<std::uint32_t> point =
           store.restore_point(session, snapshot.frontiers[i]);
       if (!point) break;
-      DS4_CHECK(write_frontier(snapshot, i, *restore_rings, *point));
+      DS4_CHECK(write_frontier(snapshot, i, RingsOf::restore_points, *point));
     }
-    return stream->sync();
+    return sync();
   }();
   if (!done) {
     drain();

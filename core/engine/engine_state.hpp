@@ -1,23 +1,29 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "engine/device_part.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory_planner.hpp"
-#include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
 #include "kv/kv_store.hpp"
 #include "kv/snapshot.hpp"
 #include "kv/step_writer.hpp"
-#include "wrap/objects.hpp"
 
 namespace ds4 {
 
-/// A step class with its plan and its host copy of the step block.
-struct PlannedClass {
-  Plan plan;
-  std::vector<std::int32_t> words;  ///< staging; stays valid until the stream has copied it
+/// A step class with its host copy of the step block, the same for every part.
+struct StepBlock {
+  StepLayout layout;
+  std::vector<std::int32_t> words;  ///< staging; stays valid until the streams have copied it
+};
+
+/// A stage of the pass, in the order of the pass.
+struct StageRef {
+  std::size_t part = 0;
+  std::size_t stage = 0;  ///< of the part's stages
 };
 
 /// A request taken apart by session, with the arrays that its segments point into. One object
@@ -40,13 +46,11 @@ struct StepSegments {
   }
 };
 
-/// Everything an engine owns. Members that hold device objects come after the device, so that they
-/// go first.
+/// Everything an engine owns. Members that hold device objects come after what their copies read
+/// and write, so that they go first.
 struct Engine::State {
-  State(ModelFile model_file, std::shared_ptr<plugins::Device> on, EngineOptions chosen)
-      : model(std::move(model_file)), device(std::move(on)), options(std::move(chosen)) {}
-
-  ~State();
+  State(ModelFile model_file, EngineDevices on, EngineOptions chosen)
+      : model(std::move(model_file)), devices(std::move(on)), options(std::move(chosen)) {}
 
   Result<void> open();
 
@@ -70,27 +74,28 @@ struct Engine::State {
   Result<void> restore(SessionState& session, std::span<const std::byte> bytes,
                        std::string_view name);
 
+  [[nodiscard]] DevicePart& part_of(std::uint32_t layer) {
+    return *parts[devices.placement.layers[layer]];
+  }
+  [[nodiscard]] const DevicePart& part_of(std::uint32_t layer) const {
+    return *parts[devices.placement.layers[layer]];
+  }
+  [[nodiscard]] Stage& stage(const StageRef& at) { return parts[at.part]->stages[at.stage]; }
+
   ModelFile model;
-  std::shared_ptr<plugins::Device> device;
+  EngineDevices devices;
   EngineOptions options;
   MemoryPlan memory_plan;  // what was decided before anything was taken
   MemoryReport memory;     // what was taken
-  std::uint32_t memory_kind = DS4_MEMORY_HOST;
 
-  std::optional<plugins::Stream> stream;
-  ModelWeights weights;
-  KvLayout kv;
+  KvLayout kv;  // of the whole model: what pages and slots mean; where rows lie the parts know
   StepGeometry geometry;
   KvStore store;
   std::optional<ModelIdentity> identity;  // computed when the first snapshot asks for it
 
-  std::optional<plugins::Buffer> rings, restore_rings, step_block, arena, workspace, sampled,
-      logits, choices;
-  std::vector<plugins::Buffer> pool_buffers, table_buffers;
-
-  ds4_view workspace_view{};
-  std::vector<PlannedClass> classes;  // by rising size
-  std::vector<LayerSelections> selections;
+  std::vector<StepBlock> blocks;                // by rising size of the step class
+  std::vector<float> streams;                   // between stages; empty when there is one
+  std::vector<std::uint32_t> selection_widths;  // by layer: index rows of a token; forced only
 
   // Host results, sized at open.
   std::vector<float> host_logits;
@@ -101,32 +106,32 @@ struct Engine::State {
   std::uint32_t serial = 0;
   std::uint32_t sampled_rows = 0;  // rows of the last step that -1 - k may name
 
+  PartShape part_shape;
+  std::vector<std::unique_ptr<DevicePart>> parts;  // by device
+  std::vector<StageRef> stages;
+
  private:
   // engine_open.cpp
   Result<void> check_options() const;
-  Result<void> choose_memory();
+  Result<void> check_placement() const;
   Result<void> plan_memory();
   [[nodiscard]] std::uint32_t prefill_room() const;
-  Result<void> allocate_kv();
+  void make_parts();
+  Result<void> allocate();
   Result<void> allocate_results();
-  Result<void> allocate_steps();
-  Result<void> build_plans();
-  Result<plugins::Buffer> create(std::uint64_t bytes, std::uint32_t usage, std::string_view what,
-                                 std::uint64_t& counter);
-  Result<void> grow(std::optional<plugins::Buffer>& buffer, std::uint64_t bytes,
-                    std::string_view what, std::uint64_t& counter);
-  [[nodiscard]] PlanInputs plan_inputs() const;
-  [[nodiscard]] std::vector<StepClass> classes_to_plan() const;
+  Result<void> load_parts();
 
   // engine_step.cpp
   Result<void> collect(const StepRequest& request);
   Result<void> collect_part(std::span<const StepRow> part, bool is_prefill);
   Result<void> check_segment(std::span<const StepRow> rows, bool is_prefill) const;
+  [[nodiscard]] std::int32_t token_for_device(std::int32_t token) const;
   Result<void> reserve_pages();
-  Result<void> run(PlannedClass& planned, const StepRequest& request);
+  Result<void> run(std::size_t step_class, const StepRequest& request);
+  Result<void> run_stage(const StageRef& at, std::size_t step_class, const StepRequest& request);
+  [[nodiscard]] std::size_t stages_to_run() const;
+  Result<void> read_results(const StepRequest& request);
   Result<void> check_forced(const StepRequest& request) const;
-  Result<void> write_forced(const StepRequest& request);
-  Result<void> read_choices(std::uint32_t rows);
   void give_up();
   void advance();
   void keep_points();
@@ -134,13 +139,14 @@ struct Engine::State {
   // engine_sessions.cpp
   Result<void> send_moves();
   Result<void> send_table(const SessionState& session);
-  Result<void> copy_page(const PageMove& move);
   Result<void> go_to_point(SessionState& session, std::uint32_t point);
+  Result<void> sync();
 
   // engine_snapshot.cpp
   struct Saver;
-  Result<void> write_frontier(const SnapshotView& snapshot, std::size_t frontier,
-                              const plugins::Buffer& to, std::uint32_t ring_copy);
+  enum class RingsOf { sessions, restore_points };
+  Result<void> write_frontier(const SnapshotView& snapshot, std::size_t frontier, RingsOf rings,
+                              std::uint32_t ring_copy);
   Result<void> write_pages(const SnapshotView& snapshot, const SessionState& session);
 };
 

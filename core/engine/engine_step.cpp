@@ -6,6 +6,7 @@
 #include "engine/engine_state.hpp"
 
 namespace ds4 {
+
 void StepSegments::reserve(std::size_t most_rows, std::size_t slots) {
   decode.reserve(slots);
   sessions.reserve(slots);
@@ -54,9 +55,8 @@ Result<void> Engine::State::check_forced(const StepRequest& request) const {
   const std::size_t rows = segments.rows();
   for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
     const LayerChoices& given = request.forced[layer];
-    const LayerSelections& place = selections[layer];
     const std::size_t experts = rows * model.config().experts_used;
-    const std::size_t index = place.index.rank != 0 ? rows * place.index.extent[1] : 0;
+    const std::size_t index = rows * selection_widths[layer];
     if (given.experts.size() != experts || given.index.size() != index) {
       return fail(Errc::invalid_argument, "forced selections of layer ", layer, " hold ",
                   given.experts.size(), " experts and ", given.index.size(),
@@ -75,7 +75,7 @@ Result<void> Engine::State::collect_part(std::span<const StepRow> part, bool is_
     DS4_CHECK(check_segment(rows, is_prefill));
     const std::size_t first = segments.tokens.size();
     for (const StepRow& row : rows) {
-      segments.tokens.push_back(row.token);
+      segments.tokens.push_back(token_for_device(row.token));
       segments.wants_logits.push_back(row.wants_logits ? 1 : 0);
       segments.logits_rows += row.wants_logits ? 1 : 0;
     }
@@ -92,6 +92,13 @@ Result<void> Engine::State::collect_part(std::span<const StepRow> part, bool is_
     begin = end;
   }
   return {};
+}
+
+/// With one device, -1 - k is looked up there. With several, what embeds may not be what sampled;
+/// the ids have been read after the step before.
+std::int32_t Engine::State::token_for_device(std::int32_t token) const {
+  if (token >= 0 || parts.size() == 1) return token;
+  return previous_argmax[static_cast<std::size_t>(-1 - token)];
 }
 
 Result<void> Engine::State::check_segment(std::span<const StepRow> rows, bool is_prefill) const {
@@ -147,15 +154,14 @@ Result<void> Engine::State::reserve_pages() {
 Result<StepOutput> Engine::State::step(const StepRequest& request) {
   DS4_CHECK(collect(request));
   DS4_CHECK(reserve_pages());
-  const auto planned =
-      std::find_if(classes.begin(), classes.end(), [this, &request](const PlannedClass& c) {
-        const StepClass& shape = c.plan.step().step_class;
-        return request.decode.size() <= shape.decode_rows &&
-               request.prefill.size() <= shape.prefill_rows &&
-               segments.logits_rows <= shape.logits_rows;
+  const auto planned = std::find_if(
+      part_shape.classes.begin(), part_shape.classes.end(), [this, &request](const StepClass& c) {
+        return request.decode.size() <= c.decode_rows && request.prefill.size() <= c.prefill_rows &&
+               segments.logits_rows <= c.logits_rows;
       });
-  DS4_ASSERT(planned != classes.end());
-  if (Result<void> done = run(*planned, request); !done) {
+  DS4_ASSERT(planned != part_shape.classes.end());
+  const auto step_class = static_cast<std::size_t>(planned - part_shape.classes.begin());
+  if (Result<void> done = run(step_class, request); !done) {
     drain();
     give_up();
     return done.error();
@@ -175,55 +181,57 @@ Result<StepOutput> Engine::State::step(const StepRequest& request) {
   return output;
 }
 
-Result<void> Engine::State::run(PlannedClass& planned, const StepRequest& request) {
-  const StepLayout& layout = planned.plan.step();
-  write_step(layout, geometry, segments.decode, segments.prefill ? &*segments.prefill : nullptr,
-             serial++, planned.words);
-  DS4_CHECK(stream->write(*step_block, 0, std::as_bytes(std::span(planned.words))));
-  if (options.selections == Selections::forced) DS4_CHECK(write_forced(request));
+/// A head alone has nothing to do in a step that wants no logits.
+std::size_t Engine::State::stages_to_run() const {
+  const StageRef& last = stages.back();
+  const bool is_head_alone = !parts[last.part]->stages[last.stage].span.has_layers();
+  return stages.size() - (stages.size() > 1 && is_head_alone && segments.logits_rows == 0 ? 1 : 0);
+}
 
-  ds4_submission submission{};
-  submission.count = static_cast<std::uint32_t>(planned.plan.ops().size());
-  submission.ops = planned.plan.ops().data();
-  submission.step = layout.block;
-  submission.workspace = workspace_view;
-  DS4_CHECK(stream->enqueue(submission));
+/// Runs the stages in their order. Only the streams of the rows go from one to the next, through
+/// the host: a wait for each border, and one at the end.
+Result<void> Engine::State::run(std::size_t step_class, const StepRequest& request) {
+  StepBlock& block = blocks[step_class];
+  write_step(block.layout, geometry, segments.decode,
+             segments.prefill ? &*segments.prefill : nullptr, serial++, block.words);
+  const ModelConfig& config = model.config();
+  const std::size_t floats = std::size_t{segments.rows()} * config.streams * config.width;
+  const std::size_t count = stages_to_run();
+  for (std::size_t s = 0; s < count; ++s) {
+    const DevicePart& part = *parts[stages[s].part];
+    const Plan& plan = stage(stages[s]).plans[step_class];
+    if (s > 0) DS4_CHECK(part.write_streams(plan, std::span(streams).first(floats)));
+    DS4_CHECK(run_stage(stages[s], step_class, request));
+    if (s + 1 == count) break;
+    DS4_CHECK(part.read_streams(plan, std::span(streams).first(floats)));
+    DS4_CHECK(part.stream->sync());
+  }
+  if (count == stages.size()) DS4_CHECK(read_results(request));
+  return parts[stages[count - 1].part]->stream->sync();
+}
 
+Result<void> Engine::State::run_stage(const StageRef& at, std::size_t step_class,
+                                      const StepRequest& request) {
+  const DevicePart& part = *parts[at.part];
+  const Stage& here = stage(at);
+  // A device that has more than one stage keeps the block of its first.
+  if (at.stage == 0) DS4_CHECK(part.write_block(blocks[step_class].words));
+  if (options.selections == Selections::forced) {
+    DS4_CHECK(part.write_forced(here.span, request.forced));
+  }
+  DS4_CHECK(part.enqueue(here.plans[step_class]));
+  if (options.selections == Selections::internal) return {};
+  return part.read_choices(here.span, segments.rows(), host_choices);
+}
+
+Result<void> Engine::State::read_results(const StepRequest& request) {
+  const DevicePart& part = *parts[stages.back().part];
   const std::size_t rows = segments.logits_rows;
-  DS4_CHECK(stream->read(*sampled, 0, std::as_writable_bytes(std::span(host_argmax).first(rows))));
-  if (request.read_logits) {
-    const auto wanted = std::span(host_logits).first(rows * model.config().vocab);
-    DS4_CHECK(stream->read(*logits, 0, std::as_writable_bytes(wanted)));
-  }
-  if (options.selections != Selections::internal) DS4_CHECK(read_choices(segments.rows()));
-  return stream->sync();
-}
-
-Result<void> Engine::State::write_forced(const StepRequest& request) {
-  for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
-    const LayerChoices& given = request.forced[layer];
-    const LayerSelections& place = selections[layer];
-    DS4_CHECK(
-        stream->write(*choices, place.experts.offset, std::as_bytes(std::span(given.experts))));
-    if (given.index.empty()) continue;
-    DS4_CHECK(stream->write(*choices, place.index.offset, std::as_bytes(std::span(given.index))));
-  }
-  return {};
-}
-
-Result<void> Engine::State::read_choices(std::uint32_t rows) {
-  for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
-    const LayerSelections& place = selections[layer];
-    LayerChoices& out = host_choices[layer];
-    out.experts.resize(std::size_t{rows} * model.config().experts_used);
-    DS4_CHECK(stream->read(*choices, place.experts.offset,
-                           std::as_writable_bytes(std::span(out.experts))));
-    if (place.index.rank == 0) continue;
-    out.index.resize(std::size_t{rows} * place.index.extent[1]);
-    DS4_CHECK(
-        stream->read(*choices, place.index.offset, std::as_writable_bytes(std::span(out.index))));
-  }
-  return {};
+  DS4_CHECK(part.stream->read(*part.sampled, 0,
+                              std::as_writable_bytes(std::span(host_argmax).first(rows))));
+  if (!request.read_logits) return {};
+  const auto wanted = std::span(host_logits).first(rows * model.config().vocab);
+  return part.stream->read(*part.logits, 0, std::as_writable_bytes(wanted));
 }
 
 void Engine::State::advance() {

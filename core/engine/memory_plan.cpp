@@ -1,5 +1,6 @@
 #include "engine/memory_plan.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -21,25 +22,63 @@ bool within(std::uint64_t need, std::uint64_t available) noexcept {
   return need == 0 || (need <= available && plan_headroom(need) <= available - need);
 }
 
-std::uint64_t device_only(const MemoryPlan& plan) noexcept {
-  return plan.weights.on_device() + plan.kv() + plan.activations + plan.workspace + plan.step;
+std::string kv_and_weights(const MemoryPlan& plan, const DeviceMemory& of) {
+  std::string text = "weights " + memory_text(of.weights.in_place + of.weights.on_device());
+  text += ", KV of " + std::to_string(plan.sessions) + " x " + std::to_string(plan.context) +
+          " tokens " + memory_text(of.kv());
+  return text + ", activations and workspace " + memory_text(of.activations + of.workspace);
 }
 
 std::string parts(const MemoryPlan& plan) {
-  std::string text = "weights " + memory_text(plan.weights.in_place + plan.weights.on_device());
-  text += ", KV of " + std::to_string(plan.sessions) + " x " + std::to_string(plan.context) +
-          " tokens " + memory_text(plan.kv());
-  text += ", activations and workspace " + memory_text(plan.activations + plan.workspace);
-  return text + ", the rest " +
-         memory_text(plan.step + plan.staging + plan.host_logits + plan.program);
+  return kv_and_weights(plan, plan) + ", the rest " +
+         memory_text(plan.step + plan.staging + plan.streams + plan.host_logits + plan.program);
+}
+
+/// What the plan puts into the memory that a bound is about.
+DeviceMemory held(const MemoryPlan& plan, const MemoryLimits::Device& limit) {
+  DeviceMemory sum;
+  for (const std::size_t index : limit.of) sum += plan.devices[index];
+  return sum;
+}
+
+std::string shortage_text(const std::string& who, std::uint64_t need, const char* where,
+                          const std::string& what, const MemoryBound& bound) {
+  return who + " needs " + memory_text(need) + " of " + where + " memory and " +
+         memory_text(plan_headroom(need)) + " of headroom (" + what + "), but only " +
+         memory_text(bound.available) + " are available (" + bound.source + ")";
 }
 
 }  // namespace
 
-std::uint64_t MemoryPlan::page_pool() const noexcept {
+std::uint64_t DeviceMemory::page_pool() const noexcept {
   std::uint64_t bytes = 0;
   for (const PageMemory& entry : pages) bytes += entry.bytes();
   return bytes;
+}
+
+DeviceMemory& DeviceMemory::operator+=(const DeviceMemory& other) {
+  const bool is_first = device.empty() && share.empty();
+  device.append(is_first ? "" : " and ").append(other.device);
+  share.append(is_first ? "" : "; ").append(other.share);
+  shares_host_memory = other.shares_host_memory && (is_first || shares_host_memory);
+  weights.tensors += other.weights.tensors;
+  weights.in_place += other.weights.in_place;
+  weights.copied += other.weights.copied;
+  weights.converted += other.weights.converted;
+  weights.converted_source += other.weights.converted_source;
+  slot_bytes += other.slot_bytes;
+  rings += other.rings;
+  restore_points += other.restore_points;
+  // Every device names every ratio, with no bytes where it has no such layer.
+  pages.resize(other.pages.size());
+  for (std::size_t c = 0; c < pages.size(); ++c) {
+    pages[c] = {other.pages[c].ratio, other.pages[c].pages,
+                pages[c].page_bytes + other.pages[c].page_bytes};
+  }
+  activations += other.activations;
+  workspace += other.workspace;
+  step += other.step;
+  return *this;
 }
 
 double MemoryPlan::bytes_per_token() const noexcept {
@@ -51,28 +90,38 @@ double MemoryPlan::bytes_per_token() const noexcept {
 }
 
 std::uint64_t MemoryPlan::host_bytes() const noexcept {
-  const std::uint64_t own = weights.in_place + staging + host_logits + program;
-  return shares_host_memory ? own + device_only(*this) : own;
+  std::uint64_t bytes = weights.in_place + staging + streams + host_logits + program;
+  for (const DeviceMemory& entry : devices) bytes += entry.shares_host_memory ? entry.bytes() : 0;
+  return bytes;
 }
 
 std::uint64_t MemoryPlan::device_bytes() const noexcept {
-  return shares_host_memory ? 0 : device_only(*this);
+  std::uint64_t bytes = 0;
+  for (const DeviceMemory& entry : devices) bytes += entry.shares_host_memory ? 0 : entry.bytes();
+  return bytes;
 }
 
-bool fits(const MemoryPlan& plan, const MemoryLimits& limits) noexcept {
+bool fits(const MemoryPlan& plan, const MemoryLimits& limits) {
   const MemoryBound* host = limits.host.tightest();
   return (host == nullptr || within(plan.host_bytes(), host->available)) &&
-         (!limits.device || within(plan.device_bytes(), limits.device->available));
+         std::all_of(limits.devices.begin(), limits.devices.end(), [&](const auto& limit) {
+           return within(held(plan, limit).bytes(), limit.bound.available);
+         });
 }
 
 std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits) {
   const MemoryBound* host = limits.host.tightest();
-  const bool is_host = host != nullptr && !within(plan.host_bytes(), host->available);
-  const std::uint64_t need = is_host ? plan.host_bytes() : plan.device_bytes();
-  const MemoryBound& bound = is_host || !limits.device ? *host : *limits.device;
-  return "the model needs " + memory_text(need) + " of " + (is_host ? "host" : "device") +
-         " memory and " + memory_text(plan_headroom(need)) + " of headroom (" + parts(plan) +
-         "), but only " + memory_text(bound.available) + " are available (" + bound.source + ")";
+  if (host != nullptr && !within(plan.host_bytes(), host->available)) {
+    return shortage_text("the model", plan.host_bytes(), "host", parts(plan), *host);
+  }
+  for (const MemoryLimits::Device& limit : limits.devices) {
+    const DeviceMemory sum = held(plan, limit);
+    if (within(sum.bytes(), limit.bound.available)) continue;
+    const bool is_all = plan.devices.size() == 1;
+    return shortage_text(is_all ? "the model" : sum.share + " on " + sum.device, sum.bytes(),
+                         "device", is_all ? parts(plan) : kv_and_weights(plan, sum), limit.bound);
+  }
+  return "the model fits";
 }
 
 std::string memory_text(std::uint64_t bytes) {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,18 +30,12 @@ struct PageMemory {
   [[nodiscard]] std::uint64_t bytes() const noexcept { return page_bytes * pages; }
 };
 
-/// Where every byte of an engine will go, before one is taken. All figures are bytes.
-struct MemoryPlan {
-  // What it was made for.
-  std::uint32_t context = 0;
-  std::uint32_t sessions = 0;
-  std::uint32_t prefill_rows = 0;
-  std::uint32_t decode_rows = 0;
-  bool is_estimate = false;         ///< no device was asked
-  bool shares_host_memory = false;  ///< the device computes in the host's memory
+/// What one device will hold of an engine. All figures are bytes.
+struct DeviceMemory {
   std::string device;               ///< name; empty for an estimate
+  std::string share;                ///< "embedding, layers 0-20"
+  bool shares_host_memory = false;  ///< the device computes in the host's memory
 
-  // On the device.
   WeightMemory weights;
   std::uint64_t slot_bytes = 0;      ///< rings of one session
   std::uint64_t rings = 0;           ///< of all sessions
@@ -51,19 +45,40 @@ struct MemoryPlan {
   std::uint64_t workspace = 0;       ///< scratch of the backend's ops
   std::uint64_t step = 0;            ///< step block, page tables, sampled ids, recorded choices
 
+  [[nodiscard]] std::uint64_t page_pool() const noexcept;
+  /// Rings and pages of all sessions, and restore points.
+  [[nodiscard]] std::uint64_t kv() const noexcept { return rings + restore_points + page_pool(); }
+  /// All of it but the weights in place, which are pages of the file.
+  [[nodiscard]] std::uint64_t bytes() const noexcept {
+    return weights.on_device() + kv() + activations + workspace + step;
+  }
+  /// Adds the figures of another device.
+  DeviceMemory& operator+=(const DeviceMemory& other);
+};
+
+/// Where every byte of an engine will go, before one is taken: the sums over its devices, each
+/// device, and the host. All figures are bytes.
+struct MemoryPlan : DeviceMemory {
+  // What it was made for.
+  std::uint32_t context = 0;
+  std::uint32_t sessions = 0;
+  std::uint32_t prefill_rows = 0;
+  std::uint32_t decode_rows = 0;
+  bool is_estimate = false;  ///< no device was asked
+
+  std::vector<DeviceMemory> devices;  ///< in the engine's order
+
   // On the host.
   std::uint64_t staging = 0;      ///< copies of step block and page tables, plans, weight chunks
+  std::uint64_t streams = 0;      ///< what goes from one device to the next in a step
   std::uint64_t host_logits = 0;  ///< logits that a step returns
   std::uint64_t program = 0;      ///< program, libraries, vocabulary, the file's header
 
   /// Bytes of compressed rows that one more token takes, on average over a page.
   [[nodiscard]] double bytes_per_token() const noexcept;
-  [[nodiscard]] std::uint64_t page_pool() const noexcept;
-  /// Rings and pages of all sessions, and restore points.
-  [[nodiscard]] std::uint64_t kv() const noexcept { return rings + restore_points + page_pool(); }
-  /// What the engine will hold in memory of the host; all of it when the device shares that.
+  /// What the engine will hold in memory of the host, with what devices hold that share it.
   [[nodiscard]] std::uint64_t host_bytes() const noexcept;
-  /// What it will hold in memory of the device; 0 when the device shares the host's.
+  /// What it will hold in memory that devices have of their own.
   [[nodiscard]] std::uint64_t device_bytes() const noexcept;
 };
 
@@ -74,12 +89,18 @@ struct MemoryPlan {
 
 /// What a plan has to fit into.
 struct MemoryLimits {
+  /// Memory that one device has of its own, or that several entries of the plan share because they
+  /// are one device reached by several backends.
+  struct Device {
+    MemoryBound bound;
+    std::vector<std::size_t> of;  ///< indexes of MemoryPlan::devices
+  };
   HostMemory host;
-  std::optional<MemoryBound> device;  ///< memory of its own; none where the host's is shared
+  std::vector<Device> devices;  ///< those that do not share the host's
 };
 
 /// True when need and headroom are within every bound.
-[[nodiscard]] bool fits(const MemoryPlan& plan, const MemoryLimits& limits) noexcept;
+[[nodiscard]] bool fits(const MemoryPlan& plan, const MemoryLimits& limits);
 
 /// One line: what is needed for what, and which bound it breaks. Only for a plan that does not fit.
 [[nodiscard]] std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits);

@@ -59,7 +59,7 @@ PlanQuestions PlanQuestions::of(const plugins::Device* maybe_device) {
   PlanQuestions questions;
   if (maybe_device == nullptr) return questions;
   const plugins::Device& device = *maybe_device;
-  questions.device = device.backend().name();
+  questions.device = device_name(device);
   questions.shares_host_memory = uses_host_memory(device);
   questions.weight = [&device](const ds4_weight_desc& desc) { return device.weight_query(desc); };
   questions.support = [&device](const ds4_op& op) { return device.op_support(op); };
@@ -67,6 +67,21 @@ PlanQuestions PlanQuestions::of(const plugins::Device* maybe_device) {
     return device.workspace_size(ops);
   };
   return questions;
+}
+
+std::string device_name(const plugins::Device& device) {
+  std::string name = device.backend().name();
+  if (device.index() != 0) name.append(":").append(std::to_string(device.index()));
+  return name;
+}
+
+PlacedQuestions PlacedQuestions::of(const EngineDevices& devices) {
+  PlacedQuestions out;
+  for (const auto& device : devices.devices) {
+    out.devices.push_back(PlanQuestions::of(device.get()));
+  }
+  out.placement = devices.placement;
+  return out;
 }
 
 std::vector<StepClass> step_classes(std::uint32_t decode_rows, std::uint32_t prefill_rows,
@@ -85,29 +100,53 @@ std::uint64_t workspace_lines(std::uint64_t bytes) noexcept {
   return round_up(bytes, kWorkspaceLine);
 }
 
+/// Where an error lies, for an engine of several devices.
+std::string MemoryPlanner::Part::place() const {
+  return share.text() + " on " + questions.device;
+}
+
 Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInputs inputs,
-                                          PlanQuestions questions) {
+                                          PlacedQuestions questions) {
   if (inputs.context < 1 || inputs.context > kMostContext) {
     return fail(Errc::invalid_argument, "context must be 1..", kMostContext, ", is ",
                 inputs.context);
   }
-  MemoryPlanner planner(model, inputs, std::move(questions));
-  DS4_CHECK(planner.add_weights());
+  MemoryPlanner planner(model, inputs);
+  for (std::size_t d = 0; d < questions.devices.size(); ++d) {
+    planner.parts_.push_back(
+        {std::move(questions.devices[d]), questions.placement.share(d), {}, {}});
+  }
+  for (const PlacedSpan& span : questions.placement.spans()) {
+    planner.parts_[span.device].spans.push_back(span.span);
+  }
+  for (Part& part : planner.parts_) {
+    const Result<void> added = planner.add_weights(part);
+    if (!added) return planner.is_placed() ? added.error().in(part.place()) : added.error();
+  }
   return planner;
 }
 
-Result<void> MemoryPlanner::add_weights() {
-  const AskWeight ask = questions_.weight ? questions_.weight : AskWeight(assume_in_place);
-  for (const WeightItem& item : weight_items(*model_)) {
+Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInputs inputs,
+                                          PlanQuestions questions) {
+  PlacedQuestions placed;
+  placed.devices.push_back(std::move(questions));
+  placed.placement = Placement::single(model.config().layers);
+  return make(model, inputs, std::move(placed));
+}
+
+Result<void> MemoryPlanner::add_weights(Part& part) {
+  const AskWeight ask = part.questions.weight ? part.questions.weight : AskWeight(assume_in_place);
+  WeightMemory& weights = part.weights;
+  for (const WeightItem& item : weight_items(*model_, part.share)) {
     const std::string name(item.tensor->name);
     DS4_TRY(const WeightChoice choice, choose_weight(*model_, item, name, ask));
-    ++weights_.tensors;
+    ++weights.tensors;
     if (choice.is_in_place) {
-      weights_.in_place += item.tensor->bytes;
+      weights.in_place += item.tensor->bytes;
       continue;
     }
-    (choice.is_converted ? weights_.converted : weights_.copied) += choice.device_bytes();
-    weights_.converted_source += choice.is_converted ? item.tensor->bytes : 0;
+    (choice.is_converted ? weights.converted : weights.copied) += choice.device_bytes();
+    weights.converted_source += choice.is_converted ? item.tensor->bytes : 0;
     std::uint64_t chunk = kImportChunkBytes;
     if (!choice.is_converted && !model_->is_mapped()) {
       chunk = std::max(kMadeChunkBytes, choice.answer.chunk_bytes);
@@ -129,30 +168,29 @@ Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context) const {
   plan.sessions = in.sessions;
   plan.prefill_rows = in.prefill_rows;
   plan.decode_rows = in.decode_rows;
-  plan.is_estimate = !questions_.weight;
-  plan.shares_host_memory = questions_.shares_host_memory;
-  plan.device = questions_.device;
-  plan.weights = weights_;
+  plan.is_estimate = !parts_.front().questions.weight;
   plan.program = kProgramBytes + kHeaderCopies * model_->gguf().data_offset();
   plan.staging = chunk_bytes_;
-  DS4_CHECK(add_kv(plan, in));
-  DS4_CHECK(add_steps(plan, in));
-  return plan;
-}
-
-Result<void> MemoryPlanner::add_kv(MemoryPlan& plan, const MemoryPlanInputs& in) const {
   DS4_TRY(const KvLayout kv,
           KvLayout::make(model_->config(), in.roundings,
                          {in.sessions, in.context, in.pages_percent, in.restore_points}));
-  plan.slot_bytes = kv.slot_bytes;
-  plan.rings = kv.ring_bytes();
-  plan.restore_points = kv.restore_bytes();
+  add_host(plan, in, kv);
+  for (const Part& part : parts_) {
+    auto memory = plan_part(part, in, plan.staging);
+    if (!memory) return is_placed() ? memory.error().in(part.place()) : memory.error();
+    plan += *memory;
+    plan.devices.push_back(*std::move(memory));
+  }
+  return plan;
+}
+
+/// What the host holds whatever the devices are.
+void MemoryPlanner::add_host(MemoryPlan& plan, const MemoryPlanInputs& in,
+                             const KvLayout& kv) const {
+  const ModelConfig& config = model_->config();
   for (const KvLayout::Class& entry : kv.classes) {
-    plan.pages.push_back({entry.ratio.ratio, entry.pages, entry.bytes_per_page});
-    const std::uint64_t table =
+    plan.staging +=
         sizeof(std::int32_t) * std::uint64_t{in.sessions} * std::max(entry.session_pages, 1U);
-    plan.step += table;
-    plan.staging += table;
     // The pool's counts of holders and its stack of free ids; the ids that each session and each
     // restore point holds.
     plan.staging += 3 * sizeof(std::uint32_t) * std::uint64_t{entry.pages};
@@ -160,16 +198,47 @@ Result<void> MemoryPlanner::add_kv(MemoryPlan& plan, const MemoryPlanInputs& in)
                     (std::uint64_t{in.sessions} + in.restore_points);
   }
   plan.staging += sizeof(std::int32_t) * std::uint64_t{in.sessions} * in.context;  // token ids
-  return {};
+  const std::vector<RatioClass> ratios = ratio_classes(config);
+  for (const StepClass& step : step_classes(in.decode_rows, in.prefill_rows, in.logits_rows)) {
+    plan.staging += StepLayout::make(step, ratios, nullptr).words * sizeof(std::int32_t);
+  }
+  const std::uint64_t rows = std::uint64_t{in.decode_rows} + in.prefill_rows;
+  if (is_placed()) plan.streams = rows * config.streams * config.width * sizeof(float);
+  plan.host_logits = std::uint64_t{in.logits_rows} * config.vocab * sizeof(float) +
+                     2 * in.logits_rows * sizeof(std::int32_t);
 }
 
-Result<void> MemoryPlanner::add_steps(MemoryPlan& plan, const MemoryPlanInputs& in) const {
-  const ModelConfig& config = model_->config();
+Result<DeviceMemory> MemoryPlanner::plan_part(const Part& part, const MemoryPlanInputs& in,
+                                              std::uint64_t& staging) const {
+  DeviceMemory memory;
+  memory.device = part.questions.device;
+  memory.share = part.share.text();
+  memory.shares_host_memory = part.questions.shares_host_memory;
+  memory.weights = part.weights;
   DS4_TRY(const KvLayout kv,
-          KvLayout::make(config, in.roundings,
-                         {in.sessions, in.context, in.pages_percent, in.restore_points}));
-  const SelectionLayout choices =
-      SelectionLayout::make(config, in.selections, in.decode_rows + in.prefill_rows);
+          KvLayout::make(model_->config(), in.roundings,
+                         {in.sessions, in.context, in.pages_percent, in.restore_points},
+                         part.share.layers));
+  memory.slot_bytes = kv.slot_bytes;
+  memory.rings = kv.ring_bytes();
+  memory.restore_points = kv.restore_bytes();
+  for (const KvLayout::Class& entry : kv.classes) {
+    memory.pages.push_back({entry.ratio.ratio, entry.pages, entry.bytes_per_page});
+    if (entry.bytes_per_page == 0) continue;
+    memory.step +=
+        sizeof(std::int32_t) * std::uint64_t{in.sessions} * std::max(entry.session_pages, 1U);
+  }
+  DS4_CHECK(add_steps(part, in, kv, memory, staging));
+  return memory;
+}
+
+Result<void> MemoryPlanner::add_steps(const Part& part, const MemoryPlanInputs& in,
+                                      const KvLayout& kv, DeviceMemory& memory,
+                                      std::uint64_t& staging) const {
+  const ModelConfig& config = model_->config();
+  const PlanQuestions& questions = part.questions;
+  const SelectionLayout choices = SelectionLayout::make(
+      config, in.selections, in.decode_rows + in.prefill_rows, part.share.layers);
   PlanInputs inputs;
   inputs.config = &config;
   inputs.roundings = in.roundings;
@@ -183,32 +252,35 @@ Result<void> MemoryPlanner::add_steps(MemoryPlan& plan, const MemoryPlanInputs& 
   inputs.selections = in.selections;
   inputs.layer_selections = choices.layers;
 
-  const AskSupport support = questions_.support ? questions_.support : AskSupport(assume_native);
+  const AskSupport support = questions.support ? questions.support : AskSupport(assume_native);
   const std::vector<RatioClass> ratios = ratio_classes(config);
   std::uint64_t arena = 0;
   std::uint64_t step_words = 0;
   for (const StepClass& step : step_classes(in.decode_rows, in.prefill_rows, in.logits_rows)) {
     inputs.step = StepLayout::make(step, ratios, nullptr);
-    DS4_TRY(const Plan sized, Plan::build(inputs, support));
-    arena = std::max(arena, sized.arena_bytes());
     step_words = std::max(step_words, inputs.step.words);
-    plan.staging += inputs.step.words * sizeof(std::int32_t);
-    for (const ds4_op* op : sized.ops()) {
-      plan.staging += round_up(op->struct_size, kDescriptorAlignment) + sizeof(op);
+    for (const PassSpan& span : part.spans) {
+      inputs.span = span;
+      DS4_TRY(const Plan sized, Plan::build(inputs, support));
+      arena = std::max(arena, sized.arena_bytes());
+      for (const ds4_op* op : sized.ops()) {
+        staging += round_up(op->struct_size, kDescriptorAlignment) + sizeof(op);
+      }
+      if (!questions.workspace) continue;
+      DS4_TRY(const std::uint64_t bytes, questions.workspace(sized.ops()));
+      memory.workspace = std::max(memory.workspace, workspace_lines(bytes));
     }
-    if (!questions_.workspace) continue;
-    DS4_TRY(const std::uint64_t bytes, questions_.workspace(sized.ops()));
-    plan.workspace = std::max(plan.workspace, workspace_lines(bytes));
   }
   // Without a device to ask: the reference wants a fourteenth of the activations of Flash.
-  if (!questions_.workspace) plan.workspace = workspace_lines(arena / 8);
+  if (!questions.workspace) memory.workspace = workspace_lines(arena / 8);
 
-  const std::uint64_t logits = std::uint64_t{in.logits_rows} * config.vocab * sizeof(float);
-  plan.activations = arena + logits;
-  plan.host_logits = logits + 2 * in.logits_rows * sizeof(std::int32_t);
-  plan.step += step_words * sizeof(std::int32_t) + in.logits_rows * sizeof(std::int32_t);
-  plan.step += choices.bytes;
-  plan.staging += choices.bytes;
+  memory.activations = arena;
+  if (part.share.has_head) {
+    memory.activations += std::uint64_t{in.logits_rows} * config.vocab * sizeof(float);
+  }
+  memory.step += step_words * sizeof(std::int32_t) + in.logits_rows * sizeof(std::int32_t);
+  memory.step += choices.bytes;
+  staging += choices.bytes;
   return {};
 }
 
@@ -237,19 +309,42 @@ Result<MemoryPlan> MemoryPlanner::fitting_plan(const MemoryLimits& limits) const
               " tokens (--ctx ", largest, ")");
 }
 
-MemoryLimits memory_limits(const plugins::Device* maybe_device, const std::filesystem::path& root) {
+namespace {
+
+/// Whether two entries stand for one piece of hardware, reached by two backends.
+bool is_same_hardware(const ds4_device_info& a, const ds4_device_info& b) {
+  const auto is_set = [](std::uint8_t byte) { return byte != 0; };
+  return std::any_of(std::begin(a.unique_id), std::end(a.unique_id), is_set) &&
+         std::equal(std::begin(a.unique_id), std::end(a.unique_id), std::begin(b.unique_id));
+}
+
+}  // namespace
+
+MemoryLimits memory_limits(std::span<const std::shared_ptr<plugins::Device>> devices,
+                           const std::filesystem::path& root) {
   MemoryLimits limits;
   limits.host = read_host_memory(root);
-  if (maybe_device == nullptr || maybe_device->info().total_bytes == 0) return limits;
-  const ds4_device_info& info = maybe_device->info();
-  if (!uses_host_memory(*maybe_device)) {
-    limits.device = MemoryBound{std::string("free on ") + info.name, info.total_bytes,
-                                info.free_bytes != 0 ? info.free_bytes : info.total_bytes};
-  } else {
-    // The free bytes that such a device reports leave out the page cache; MemAvailable knows
-    // better.
-    limits.host.bounds.push_back(
-        {std::string("all of ") + info.name, info.total_bytes, info.total_bytes});
+  for (std::size_t d = 0; d < devices.size(); ++d) {
+    const ds4_device_info& info = devices[d]->info();
+    if (info.total_bytes == 0) continue;
+    if (uses_host_memory(*devices[d])) {
+      // The free bytes that such a device reports leave out the page cache; MemAvailable knows
+      // better.
+      limits.host.bounds.push_back(
+          {std::string("all of ") + info.name, info.total_bytes, info.total_bytes});
+      continue;
+    }
+    const std::uint64_t free = info.free_bytes != 0 ? info.free_bytes : info.total_bytes;
+    const auto known = std::find_if(limits.devices.begin(), limits.devices.end(), [&](auto& limit) {
+      return is_same_hardware(devices[limit.of.front()]->info(), info);
+    });
+    if (known == limits.devices.end()) {
+      limits.devices.push_back(
+          {{std::string("free on ") + info.name, info.total_bytes, free}, {d}});
+    } else {
+      known->of.push_back(d);
+      known->bound.available = std::min(known->bound.available, free);
+    }
   }
   return limits;
 }

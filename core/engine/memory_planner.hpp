@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,12 +12,14 @@
 #include "base/result.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/weight_choice.hpp"
+#include "kv/kv_layout.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
 #include "wrap/device.hpp"
 
 namespace ds4 {
 
+struct EngineDevices;
 struct EngineOptions;
 
 /// Most tokens of a session: positions are i32 in the step block, and exact in f32 for RoPE up to
@@ -51,6 +55,17 @@ struct PlanQuestions {
   static PlanQuestions of(const plugins::Device* maybe_device);
 };
 
+/// "cuda-spark", and for a device that is not the backend's first "cuda-spark:1".
+[[nodiscard]] std::string device_name(const plugins::Device& device);
+
+/// The questions to every device of an engine, and what runs on which.
+struct PlacedQuestions {
+  std::vector<PlanQuestions> devices;
+  Placement placement;
+
+  static PlacedQuestions of(const EngineDevices& devices);
+};
+
 /// The step classes that an engine of these options plans for, by rising size.
 [[nodiscard]] std::vector<StepClass> step_classes(std::uint32_t decode_rows,
                                                   std::uint32_t prefill_rows,
@@ -64,9 +79,12 @@ inline constexpr std::uint32_t kWorkspaceLine = 4096;  ///< bytes
 /// nothing is allocated on the device.
 class MemoryPlanner {
  public:
-  /// Asks about every weight once. `model` outlives the planner.
+  /// Asks each device about every weight of its share once. `model` outlives the planner.
   /// Errors: unsupported (a tensor that the device takes in no type); invalid_argument for a
   /// context beyond kMostContext; what the device reports.
+  static Result<MemoryPlanner> make(const ModelFile& model, MemoryPlanInputs inputs,
+                                    PlacedQuestions questions);
+  /// For one device.
   static Result<MemoryPlanner> make(const ModelFile& model, MemoryPlanInputs inputs,
                                     PlanQuestions questions);
 
@@ -83,22 +101,34 @@ class MemoryPlanner {
   [[nodiscard]] Result<MemoryPlan> fitting_plan(const MemoryLimits& limits) const;
 
  private:
-  MemoryPlanner(const ModelFile& model, MemoryPlanInputs inputs, PlanQuestions questions)
-      : model_(&model), inputs_(inputs), questions_(std::move(questions)) {}
-  Result<void> add_weights();
-  Result<void> add_kv(MemoryPlan& plan, const MemoryPlanInputs& in) const;
-  Result<void> add_steps(MemoryPlan& plan, const MemoryPlanInputs& in) const;
+  /// One device: what is asked of it, what it has, and what its weights take.
+  struct Part {
+    PlanQuestions questions;
+    DeviceShare share;
+    std::vector<PassSpan> spans;
+    WeightMemory weights;
+    [[nodiscard]] std::string place() const;
+  };
+  MemoryPlanner(const ModelFile& model, MemoryPlanInputs inputs)
+      : model_(&model), inputs_(inputs) {}
+  Result<void> add_weights(Part& part);
+  void add_host(MemoryPlan& plan, const MemoryPlanInputs& in, const KvLayout& kv) const;
+  Result<DeviceMemory> plan_part(const Part& part, const MemoryPlanInputs& in,
+                                 std::uint64_t& staging) const;
+  Result<void> add_steps(const Part& part, const MemoryPlanInputs& in, const KvLayout& kv,
+                         DeviceMemory& memory, std::uint64_t& staging) const;
+  [[nodiscard]] bool is_placed() const noexcept { return parts_.size() > 1; }
 
   const ModelFile* model_;
   MemoryPlanInputs inputs_;
-  PlanQuestions questions_;
-  WeightMemory weights_;
+  std::vector<Part> parts_;
   std::uint64_t chunk_bytes_ = 0;  // of the largest write while importing
 };
 
-/// What plans on this device have to fit into; null: the host alone. `root` as for
+/// What plans on these devices have to fit into; none: the host alone. `root` as for
 /// read_host_memory().
-[[nodiscard]] MemoryLimits memory_limits(const plugins::Device* maybe_device,
-                                         const std::filesystem::path& root = "/");
+[[nodiscard]] MemoryLimits memory_limits(
+    std::span<const std::shared_ptr<plugins::Device>> devices = {},
+    const std::filesystem::path& root = "/");
 
 }  // namespace ds4

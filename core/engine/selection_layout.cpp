@@ -6,7 +6,7 @@
 namespace ds4 {
 
 SelectionLayout SelectionLayout::make(const ModelConfig& config, Selections selections,
-                                      std::uint32_t rows) {
+                                      std::uint32_t rows, const std::vector<bool>& on_device) {
   SelectionLayout layout;
   if (selections == Selections::internal) return layout;
   const auto place = [&layout, rows](std::uint32_t columns) {
@@ -16,6 +16,10 @@ SelectionLayout SelectionLayout::make(const ModelConfig& config, Selections sele
   };
   for (std::uint32_t layer = 0; layer < config.layers; ++layer) {
     LayerSelections entry{};
+    if (!on_device.empty() && !on_device[layer]) {
+      layout.layers.push_back(entry);
+      continue;
+    }
     entry.experts = place(config.experts_used);
     if (config.kind(layer) == LayerKind::sparse) entry.index = place(config.index_top_k);
     layout.layers.push_back(entry);

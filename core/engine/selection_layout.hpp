@@ -12,8 +12,10 @@ struct SelectionLayout {
   std::vector<LayerSelections> layers;  ///< views without a buffer
   std::uint64_t bytes = 0;
 
-  /// `rows`: most rows of a step. Empty for Selections::internal.
-  static SelectionLayout make(const ModelConfig& config, Selections selections, std::uint32_t rows);
+  /// `rows`: most rows of a step; `on_device`: by layer, whether its choices lie here, empty: all
+  /// do. Empty for Selections::internal.
+  static SelectionLayout make(const ModelConfig& config, Selections selections, std::uint32_t rows,
+                              const std::vector<bool>& on_device = {});
 };
 
 }  // namespace ds4

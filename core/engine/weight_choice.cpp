@@ -100,6 +100,15 @@ std::vector<WeightItem> weight_items(const ModelFile& model) {
   return items;
 }
 
+std::vector<WeightItem> weight_items(const ModelFile& model, const DeviceShare& share) {
+  std::vector<WeightItem> items = weight_items(model);
+  std::erase_if(items, [&share](const WeightItem& item) {
+    if (item.layer != DS4_NO_LAYER) return !share.layers[item.layer];
+    return item.role == TensorRole::token_embd ? !share.embeds : !share.has_head;
+  });
+  return items;
+}
+
 Result<WeightChoice> choose_weight(const ModelFile& model, const WeightItem& item,
                                    const std::string& name, const AskWeight& ask) {
   WeightChoice choice{};

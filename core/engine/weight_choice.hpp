@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "ds4/backend.h"
 #include "model/model_file.hpp"
+#include "plan/placement.hpp"
 
 namespace ds4 {
 
@@ -24,6 +25,9 @@ struct WeightItem {
 /// Every tensor that loading imports, in that order: what is outside the layers, then layer by
 /// layer.
 [[nodiscard]] std::vector<WeightItem> weight_items(const ModelFile& model);
+/// Those of them that a device with this share of the model needs.
+[[nodiscard]] std::vector<WeightItem> weight_items(const ModelFile& model,
+                                                   const DeviceShare& share);
 
 /// What importing a weight of this description would take.
 using AskWeight = std::function<Result<ds4_weight_answer>(const ds4_weight_desc&)>;

@@ -20,9 +20,9 @@ class WeightLoader {
     if (!model.is_mapped()) team_.emplace(device.backend().host().team().threads());
   }
 
-  Result<ModelWeights> load() {
+  Result<ModelWeights> load(const DeviceShare& share) {
     out_.layers.resize(model_.config().layers);
-    const std::vector<WeightItem> items = weight_items(model_);
+    const std::vector<WeightItem> items = weight_items(model_, share);
     for (const WeightItem& item : items) total_ += item.tensor->bytes;
     for (const WeightItem& item : items) DS4_CHECK(import(item));
     return std::move(out_);
@@ -145,8 +145,9 @@ class WeightLoader {
 }  // namespace
 
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
-                                  const LogSink& log, const WeightProgress& progress) {
-  return WeightLoader(model, device, log, progress).load();
+                                  const DeviceShare& share, const LogSink& log,
+                                  const WeightProgress& progress) {
+  return WeightLoader(model, device, log, progress).load(share);
 }
 
 }  // namespace ds4

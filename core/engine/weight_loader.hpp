@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kImportChunkBytes = 4ULL << 20;
 /// Tensors that are made are made in pieces that give every thread of a large team some rows.
 inline constexpr std::uint64_t kMadeChunkBytes = 16ULL << 20;
 
-/// All weights of a model on one device.
+/// The weights of a model that are on one device.
 struct ModelWeights {
   WeightTable global{};
   std::vector<WeightTable> layers;
@@ -34,13 +34,15 @@ struct ModelWeights {
 using WeightProgress =
     std::function<void(std::uint64_t done, std::uint64_t total, std::string_view tensor)>;
 
-/// Imports every tensor of the main model. A type that the device does not take is converted on the
-/// way to F16 or F32, whichever it takes first, and the log says so with the size it then has.
+/// Imports the tensors of the main model that are in the device's share. A type that the device
+/// does not take is converted on the way to F16 or F32, whichever it takes first, and the log says
+/// so with the size it then has.
 ///
 /// Tensors are handed over in chunks; pages of the file that were copied are given back at once,
 /// others stay mapped and are used in place. Errors: unsupported naming the tensor, its type and
 /// the device; what the backend reports.
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
-                                  const LogSink& log, const WeightProgress& progress);
+                                  const DeviceShare& share, const LogSink& log,
+                                  const WeightProgress& progress);
 
 }  // namespace ds4

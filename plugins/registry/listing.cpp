@@ -3,7 +3,6 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <optional>
 #include <utility>
 
 #include "loader/clean_text.hpp"
@@ -40,18 +39,34 @@ namespace json = boost::json;
 
 using Row = std::array<std::string, 5>;
 
+/// The devices that requests stand for; a request that stands for none marks none.
+struct Choices {
+  std::vector<Choice> list;
+
+  void add(std::span<const Candidate> candidates, std::string_view request) {
+    const auto parsed = parse_backend_request(request);
+    if (!parsed) return;
+    if (const auto choice = choose(candidates, *parsed)) list.push_back(*choice);
+  }
+  [[nodiscard]] bool has(std::size_t candidate, std::uint32_t device) const {
+    return std::any_of(list.begin(), list.end(), [=](const Choice& choice) {
+      return choice.candidate == candidate && choice.device == device;
+    });
+  }
+};
+
 std::string device_text(const CandidateDevice& device) {
   if (device.architecture.empty()) return device.name;
   return device.name + " (" + device.architecture + ")";
 }
 
 /// The rows of a usable candidate: one a device.
-void add_devices(const Candidate& candidate, std::size_t index, const std::optional<Choice>& chosen,
+void add_devices(const Candidate& candidate, std::size_t index, const Choices& chosen,
                  std::vector<Row>& rows) {
   const bool several = candidate.devices.size() > 1;
   for (std::uint32_t d = 0; d < candidate.devices.size(); ++d) {
     const CandidateDevice& device = candidate.devices[d];
-    const bool is_chosen = chosen && chosen->candidate == index && chosen->device == d;
+    const bool is_chosen = chosen.has(index, d);
     std::string last = candidate.path.string();
     if (!device.reason.empty()) last = device.reason + " (" + last + ")";
     if (!candidate.remark.empty() && d == 0) last += "; " + candidate.remark;
@@ -63,7 +78,7 @@ void add_devices(const Candidate& candidate, std::size_t index, const std::optio
   }
 }
 
-std::vector<Row> rows_of(std::span<const Candidate> candidates, const std::optional<Choice>& chosen,
+std::vector<Row> rows_of(std::span<const Candidate> candidates, const Choices& chosen,
                          const BackendRequest* only) {
   std::vector<Row> rows = {{"BACKEND", "STATE", "SCORE", "DEVICE", "FILE / REASON"}};
   for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -104,8 +119,7 @@ json::string text(std::string_view value) {
   return json::string(json::string_view(clean.data(), clean.size()));
 }
 
-json::value json_of(const Candidate& candidate, std::size_t index,
-                    const std::optional<Choice>& chosen) {
+json::value json_of(const Candidate& candidate, std::size_t index, const Choices& chosen) {
   json::array devices;
   for (std::uint32_t d = 0; d < candidate.devices.size(); ++d) {
     const CandidateDevice& device = candidate.devices[d];
@@ -115,7 +129,7 @@ json::value json_of(const Candidate& candidate, std::size_t index,
                        {"unique_id", text(device.unique_id)},
                        {"score", device.score},
                        {"reason", text(device.reason)},
-                       {"selected", chosen && chosen->candidate == index && chosen->device == d}});
+                       {"selected", chosen.has(index, d)}});
   }
   const bool has_reason =
       candidate.state == CandidateState::refused || candidate.state == CandidateState::no_device;
@@ -137,8 +151,7 @@ json::value json_of(const Candidate& candidate, std::size_t index,
 }
 
 std::string json_listing(std::span<const Candidate> candidates,
-                         std::span<const SearchedDirectory> directories,
-                         const std::optional<Choice>& chosen) {
+                         std::span<const SearchedDirectory> directories, const Choices& chosen) {
   json::array backends;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     backends.push_back(json_of(candidates[i], i, chosen));
@@ -157,10 +170,13 @@ std::string json_listing(std::span<const Candidate> candidates,
 }  // namespace
 
 std::string Registry::listing(ListingStyle style, std::string_view request) const {
-  std::optional<Choice> chosen;
-  if (const auto parsed = parse_backend_request(request)) {
-    if (const auto choice = choose(candidates_, *parsed)) chosen = *choice;
-  }
+  const std::string one(request);
+  return listing(style, std::span(&one, 1));
+}
+
+std::string Registry::listing(ListingStyle style, std::span<const std::string> requests) const {
+  Choices chosen;
+  for (const std::string& request : requests) chosen.add(candidates_, request);
   if (style == ListingStyle::json) return json_listing(candidates_, directories_, chosen);
   std::string out = table_of(rows_of(candidates_, chosen, nullptr));
   if (style == ListingStyle::table) return out;
@@ -176,8 +192,8 @@ std::string Registry::listing(ListingStyle style, std::string_view request) cons
 std::string Registry::listing_of(std::string_view request) const {
   const auto parsed = parse_backend_request(request);
   if (!parsed) return {};
-  std::optional<Choice> chosen;
-  if (const auto choice = choose(candidates_, *parsed)) chosen = *choice;
+  Choices chosen;
+  chosen.add(candidates_, request);
   return table_of(rows_of(candidates_, chosen, &*parsed));
 }
 

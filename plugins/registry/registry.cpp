@@ -171,8 +171,8 @@ Registry Registry::scan(const BackendSearchOptions& options, std::shared_ptr<Hos
   return out;
 }
 
-Result<Selected> Registry::select(std::string_view request) const {
-  DS4_TRY(const BackendRequest parsed, parse_backend_request(request));
+Result<Selected> Registry::select(std::string_view request, std::string_view option) const {
+  DS4_TRY(const BackendRequest parsed, parse_backend_request(request, option));
   DS4_TRY(const Choice choice, choose(candidates_, parsed));
   Selected out;
   out.backend = candidates_[choice.candidate].backend;

@@ -20,10 +20,12 @@ namespace ds4::plugins {
 struct BackendRequest {
   std::string name;  ///< empty: any
   std::optional<std::uint32_t> device;
+  std::string option = "--backend";  ///< what errors call it
 };
 
-/// Errors: invalid_argument, saying the form.
-Result<BackendRequest> parse_backend_request(std::string_view text);
+/// `option`: where the text stood. Errors: invalid_argument, saying the form.
+Result<BackendRequest> parse_backend_request(std::string_view text,
+                                             std::string_view option = "--backend");
 
 /// The backend and device that a request stands for.
 struct Selected {
@@ -54,12 +56,12 @@ class Registry {
   /// refusal and stops no other.
   static Registry scan(const BackendSearchOptions& options, std::shared_ptr<HostApi> host);
 
-  /// request: `NAME`, `NAME:device`, `auto` or empty. A NAME that is no backend's stands for the
-  /// best of its family: `cpu` for `cpu-avx2`, `cpu-base`, ... (never `cpu-reference`).
-  /// Errors: invalid_argument (the form), not_found (the backend asked for cannot be used: exit
-  /// status 3), unsupported (no backend can be used: exit status 4). The last two carry the reasons
-  /// of the files concerned; listing() and listing_of() print them as a table.
-  Result<Selected> select(std::string_view request) const;
+  /// request: `NAME`, `NAME:device`, `auto` or empty, given with `option`. A NAME that is no
+  /// backend's stands for the best of its family: `cpu` for `cpu-avx2`, `cpu-base`, ... (never
+  /// `cpu-reference`). Errors: invalid_argument (the form), not_found (the backend asked for cannot
+  /// be used: exit status 3), unsupported (no backend can be used: exit status 4). The last two
+  /// carry the reasons of the files concerned; listing() and listing_of() print them as a table.
+  Result<Selected> select(std::string_view request, std::string_view option = "--backend") const;
 
   [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return candidates_; }
   [[nodiscard]] std::span<const SearchedDirectory> directories() const noexcept {
@@ -68,6 +70,9 @@ class Registry {
 
   /// Lines end with a newline. What `select(request)` takes is shown as "selected".
   [[nodiscard]] std::string listing(ListingStyle style, std::string_view request = "auto") const;
+  /// The same with several devices selected.
+  [[nodiscard]] std::string listing(ListingStyle style,
+                                    std::span<const std::string> requests) const;
   /// The table of the candidates that `request` names.
   [[nodiscard]] std::string listing_of(std::string_view request) const;
 

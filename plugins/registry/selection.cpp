@@ -54,8 +54,9 @@ std::string reasons(std::span<const Candidate> all, const BackendRequest& reques
 
 }  // namespace
 
-Result<BackendRequest> parse_backend_request(std::string_view text) {
+Result<BackendRequest> parse_backend_request(std::string_view text, std::string_view option) {
   BackendRequest out;
+  out.option = std::string(option);
   if (text.empty() || text == "auto") return out;
   const std::size_t colon = text.find(':');
   out.name = std::string(text.substr(0, colon));
@@ -68,7 +69,7 @@ Result<BackendRequest> parse_backend_request(std::string_view text) {
     out.device = device;
   }
   if (!well_formed) {
-    return fail(Errc::invalid_argument, "--backend ", text,
+    return fail(Errc::invalid_argument, option, " ", text,
                 ": expected NAME, NAME:device or auto, for example cuda-generic:1");
   }
   return out;
@@ -111,10 +112,10 @@ Result<Choice> choose(std::span<const Candidate> candidates, const BackendReques
                 "; --list-backends=verbose shows where was looked");
   }
   if (why.empty()) {
-    return fail(Errc::not_found, "--backend ", request.name, ": no file libds4-backend-",
+    return fail(Errc::not_found, request.option, " ", request.name, ": no file libds4-backend-",
                 request.name, ".so was found; --list-backends=verbose shows where was looked");
   }
-  return fail(Errc::not_found, "--backend ", request.name,
+  return fail(Errc::not_found, request.option, " ", request.name,
               request.device ? ":" + std::to_string(*request.device) : "",
               ": cannot be used: ", why);
 }

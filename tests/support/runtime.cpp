@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 #include <string>
 
@@ -24,8 +25,11 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
-                                             const plugins::BackendOptions& options) {
+namespace {
+
+std::shared_ptr<plugins::Device> open_with(std::string_view name, std::uint32_t threads,
+                                           const plugins::BackendOptions& options,
+                                           const std::function<void(ds4_backend_api&)>& change) {
   const auto path =
       std::filesystem::path(DS4_BACKEND_FOLDER) / ("libds4-backend-" + std::string(name) + ".so");
   plugins::HostOptions host_options;
@@ -36,8 +40,25 @@ std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_
   const ds4_backend_api* table =
       must(plugins::call_entry(*library, *host, host->table(name), name));
   must(plugins::check_table(*table));
+  if (change) {
+    static std::deque<ds4_backend_api> changed;
+    change(changed.emplace_back(*table));
+    table = &changed.back();
+  }
   auto backend = must(plugins::Backend::make(std::move(library), std::move(host), table));
   return must(backend->open_device(0));
+}
+
+}  // namespace
+
+std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
+                                             const plugins::BackendOptions& options) {
+  return open_with(name, threads, options, {});
+}
+
+std::shared_ptr<plugins::Device> open_changed_device(
+    std::string_view name, const std::function<void(ds4_backend_api&)>& change) {
+  return open_with(name, 1, {}, change);
 }
 
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,10 @@ inline void must(const Result<void>& result) {
 /// Opens the only device of backend `name` from the build tree, on a team of its own.
 std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
                                              const plugins::BackendOptions& options = {});
+/// The same through a copy of the backend's table that `change` has altered; the copy stays until
+/// the program ends.
+std::shared_ptr<plugins::Device> open_changed_device(
+    std::string_view name, const std::function<void(ds4_backend_api&)>& change);
 
 /// Writes and opens the model of a spec.
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec);

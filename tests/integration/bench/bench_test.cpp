@@ -21,16 +21,20 @@ struct Fixture {
   [[nodiscard]] Finished run(const Words& arguments) const {
     Words command = {DS4_BENCH};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    return run_process(command, "",
-                       {"DS4_BACKEND_PATH_ONLY=1",
-                        std::string("DS4_BACKEND_PATH=") + DS4_BACKEND_FOLDER,
-                        "HOME=" + folder.path().string()});
+    return run_process(
+        command, "",
+        {"DS4_BACKEND_PATH_ONLY=1", std::string("DS4_BACKEND_PATH=") + DS4_BACKEND_FOLDER,
+         "HOME=" + folder.path().string()});
   }
   // A short sweep of the micro model.
   [[nodiscard]] Words sweep(const Words& more) const {
-    Words words = {"-m",          "synthetic:micro", "--backend", "cpu-reference", "--ctx-start",
-                   "40",          "--ctx-max",       "100",       "--step-incr",   "40",
-                   "-n",          "4",               "--probe-mib", "16"};
+    Words words = {"-m",          "synthetic:micro",
+                   "--backend",   "cpu-reference",
+                   "--ctx-start", "40",
+                   "--ctx-max",   "100",
+                   "--step-incr", "40",
+                   "-n",          "4",
+                   "--probe-mib", "16"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -175,6 +179,7 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_done_is_one_line) {
   check_one_line({"--ctx-start", "9", "--ctx-max", "8"}, 2, "--ctx-start");
   check_one_line({"--compare", "/no/a.csv,/no/b.csv", "-m", "/no/model.gguf"}, 1,
                  "/no/a.csv: there is no such file");
+  check_one_line({"--compare", "a,b", "--place", "0-3=cpu-reference"}, 2, "--place");
   check_one_line({"--chart", "/no/a.csv"}, 1, "/no/a.csv");
   check_one_line(sweep({"--csv", "/no/folder/a.csv"}), 1, "/no/folder/a.csv");
   check_one_line(sweep({"--json", "/no/folder/a.json"}), 1, "/no/folder/a.json");

@@ -195,4 +195,21 @@ std::unique_ptr<Engine> engine_over(const std::filesystem::path& model,
   return must(Engine::open(must(ModelFile::open(model)), open_device("cpu-reference", 1), options));
 }
 
+EngineDevices devices_of(const MicroPlacement& placement) {
+  EngineDevices out;
+  const auto& on = placement.on;
+  out.placement.embed = on.front();
+  out.placement.layers.assign(on.begin() + 1, on.end() - 1);
+  out.placement.head = on.back();
+  const std::size_t last = *std::max_element(on.begin(), on.end());
+  while (out.devices.size() <= last) out.devices.push_back(open_device("cpu-reference", 1));
+  return out;
+}
+
+std::unique_ptr<Engine> placed_engine_over(const std::filesystem::path& model,
+                                           const EngineOptions& options,
+                                           const MicroPlacement& placement) {
+  return must(Engine::open(must(ModelFile::open(model)), devices_of(placement), options));
+}
+
 }  // namespace ds4::test

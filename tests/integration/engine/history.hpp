@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -89,5 +90,25 @@ std::vector<std::byte> snapshot_of(Engine& engine, SessionId session, SnapshotCo
 /// An engine on the reference backend over a model file that is there already.
 std::unique_ptr<Engine> engine_over(const std::filesystem::path& model,
                                     const EngineOptions& options);
+
+/// Where the four layers of micro run: embedding, layers, head, each a device.
+struct MicroPlacement {
+  const char* what;
+  std::array<std::size_t, 6> on;
+};
+inline constexpr MicroPlacement kMicroPlacements[] = {
+    {"two halves", {0, 0, 0, 1, 1, 1}},
+    {"three devices, one of them twice, and a hash-routed layer away from the embedding",
+     {0, 1, 2, 2, 0, 1}},
+    {"two devices by turns", {0, 0, 1, 0, 1, 0}},
+    {"embedding and head alone on one device", {1, 0, 0, 0, 0, 1}},
+    {"the head alone", {0, 0, 0, 0, 0, 1}},
+    {"the embedding alone", {0, 1, 1, 1, 1, 1}},
+};
+[[nodiscard]] EngineDevices devices_of(const MicroPlacement& placement);
+/// The same over devices of the reference backend that are distinct objects.
+std::unique_ptr<Engine> placed_engine_over(const std::filesystem::path& model,
+                                           const EngineOptions& options,
+                                           const MicroPlacement& placement);
 
 }  // namespace ds4::test

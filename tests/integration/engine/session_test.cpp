@@ -41,13 +41,16 @@ struct Counts {
 /// One random life of up to three sessions.
 class Schedule {
  public:
-  Schedule(const std::filesystem::path& model, std::uint64_t seed)
+  /// `is_placed`: on several devices, other ones whenever the sessions move to a new engine.
+  Schedule(const std::filesystem::path& model, std::uint64_t seed, bool is_placed)
       : random_(seed),
         model_(model),
+        is_placed_(is_placed),
+        opened_(seed),
         options_(options(std::array{0U, 1U, 2U, 3U, 5U, 40U}[seed % 6])),
         expected_(options_.restore_points) {
     // Pages may lie anywhere, and tails of sessions in any of them.
-    engine_ = engine_over(model_, options_);
+    engine_ = new_engine();
     open();
   }
 
@@ -88,6 +91,12 @@ class Schedule {
 
  private:
   using Track = std::pair<const SessionId, Tokens>;
+
+  std::unique_ptr<Engine> new_engine() {
+    if (!is_placed_) return engine_over(model_, options_);
+    return placed_engine_over(model_, options_,
+                              kMicroPlacements[opened_++ % std::size(kMicroPlacements)]);
+  }
 
   std::uint32_t pick(std::uint32_t below) { return static_cast<std::uint32_t>(random_() % below); }
   Track& any() {
@@ -235,7 +244,7 @@ class Schedule {
 
   void move_to_new_engine() {
     RewindModel after(options_.restore_points);
-    auto next = engine_over(model_, options_);
+    auto next = new_engine();
     std::map<SessionId, Tokens> moved;
     for (const Track& track : tracks_) {
       const SessionId session = must(next->create_session());
@@ -269,6 +278,8 @@ class Schedule {
 
   std::mt19937_64 random_;
   std::filesystem::path model_;
+  bool is_placed_;
+  std::uint64_t opened_;
   EngineOptions options_;
   RewindModel expected_;
   std::unique_ptr<Engine> engine_;
@@ -288,19 +299,17 @@ struct Fixture {
   TemporaryFolder folder;
   std::filesystem::path model;
   std::unique_ptr<Engine> plain;
+
+  void run_schedules(bool is_placed);
 };
 
-}  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(sessions, Fixture)
-
-BOOST_AUTO_TEST_CASE(any_order_of_steps_forks_rewinds_saves_and_loads_gives_the_plain_logits) {
+void Fixture::run_schedules(bool is_placed) {
   const std::uint64_t first = from_environment("DS4_SEED", 1);
   const std::uint64_t count = from_environment("DS4_SCHEDULES", 20);
   Counts counts;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     BOOST_TEST_CONTEXT("seed " << seed << "; DS4_SEED=" << seed << " DS4_SCHEDULES=1 repeats it") {
-      Schedule schedule(model, seed);
+      Schedule schedule(model, seed, is_placed);
       schedule.run(90);
       schedule.check(*plain, counts);
     }
@@ -314,6 +323,18 @@ BOOST_AUTO_TEST_CASE(any_order_of_steps_forks_rewinds_saves_and_loads_gives_the_
   BOOST_TEST(counts.to_points > count / 2);
   BOOST_TEST(counts.again > 10 * count);
   BOOST_TEST(counts.evictions > count);
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(sessions, Fixture)
+
+BOOST_AUTO_TEST_CASE(any_order_of_steps_forks_rewinds_saves_and_loads_gives_the_plain_logits) {
+  run_schedules(false);
+}
+
+BOOST_AUTO_TEST_CASE(any_order_on_several_devices_gives_the_logits_of_one) {
+  run_schedules(true);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

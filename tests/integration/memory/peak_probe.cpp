@@ -81,11 +81,20 @@ int run(int argc, char** argv) {
   options.roundings.row_storage = settings.of("f32", 0) == 0;
   if (settings.of("recorded", 0) != 0) options.selections = Selections::recorded;
   const char* const compose = settings.of("compose", 0) != 0 ? "on" : "off";
-  const auto engine =
-      test::must(Engine::open(test::must(ModelFile::open(argv[1])),
-                              test::open_device("cpu-reference", settings.of("threads", 1),
-                                                {{"cpu-reference.compose", compose}}),
-                              options));
+  ModelFile model = test::must(ModelFile::open(argv[1]));
+  // "devices" of them, each with a run of the layers.
+  EngineDevices on;
+  on.placement = Placement::single(model.config().layers);
+  const std::uint32_t devices = settings.of("devices", 1);
+  for (std::uint32_t d = 0; d < devices; ++d) {
+    on.devices.push_back(test::open_device("cpu-reference", settings.of("threads", 1),
+                                           {{"cpu-reference.compose", compose}}));
+  }
+  for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
+    on.placement.layers[layer] = layer * devices / model.config().layers;
+  }
+  on.placement.head = devices - 1;
+  const auto engine = test::must(Engine::open(std::move(model), std::move(on), options));
   drive(*engine, settings.of("tokens", 100));
   std::cout << "plan " << engine->memory_plan().host_bytes() << " peak " << peak_bytes() << "\n";
   return 0;

@@ -199,9 +199,9 @@ BOOST_AUTO_TEST_CASE(a_device_with_memory_of_its_own_has_its_own_bound) {
   BOOST_TEST(plan.device_bytes() > plan.weights.copied + plan.kv());
   BOOST_TEST(plan.host_bytes() < 200 * kMiB);
   MemoryLimits limits = host_of(8ULL << 30);
-  limits.device = MemoryBound{"free on card", 140ULL << 30, 139ULL << 30};
+  limits.devices = {{{"free on card", 140ULL << 30, 139ULL << 30}, {0}}};
   BOOST_TEST(fits(plan, limits));
-  limits.device->available = 80ULL << 30;
+  limits.devices[0].bound.available = 80ULL << 30;
   BOOST_TEST(!fits(plan, limits));
   BOOST_TEST(contains(shortage(plan, limits), "of device memory"));
   BOOST_TEST(contains(shortage(plan, limits), "(free on card)"));
@@ -221,9 +221,9 @@ BOOST_AUTO_TEST_CASE(the_reference_backend_is_asked) {
   BOOST_TEST(plan.activations == estimate.activations);
   BOOST_TEST_MESSAGE("activations " << plan.activations << ", workspace " << plan.workspace
                                     << ", estimated " << estimate.workspace);
-  const MemoryLimits limits = memory_limits(device.get());
+  const MemoryLimits limits = memory_limits({&device, 1});
   BOOST_TEST(limits.host.bounds.size() >= 2U);
-  BOOST_TEST(!limits.device.has_value());
+  BOOST_TEST(limits.devices.empty());
 }
 
 // What was planned is what an engine then takes, to the byte but for the workspace, which the
@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(a_context_beyond_every_position_is_refused) {
   MemoryPlanInputs inputs;
   for (const std::uint32_t context : {0U, kMostContext + 1, 2147483647U}) {
     inputs.context = context;
-    const auto planner = MemoryPlanner::make(*tiny.file, inputs, {});
+    const auto planner = MemoryPlanner::make(*tiny.file, inputs, PlanQuestions{});
     BOOST_TEST_REQUIRE(!planner.ok());
     BOOST_TEST((planner.error().code == Errc::invalid_argument));
   }
