@@ -79,7 +79,14 @@ check_file() {
 greedy() {
   local program=$1 model=$2 backend=$3
   shift 3
-  "$program" -m "$model" --backend "$backend" -p 'Tell me where the river goes.' -n 48 --temp 0 \
+  greedy_at "$program" "$model" --backend "$backend" "$@"
+}
+
+# The same with options that say where it runs.
+greedy_at() {
+  local program=$1 model=$2
+  shift 2
+  "$program" -m "$model" -p 'Tell me where the river goes.' -n 48 --temp 0 \
     --nothink --json "$@" 2>"$scratch/errors" |
     grep -oE '"generated_tokens":[1-9][0-9]*,"text":"([^"\\]|\\.)+"'
 }
