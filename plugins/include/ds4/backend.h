@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define DS4_ABI_MAJOR 0
-#define DS4_ABI_MINOR 1
+#define DS4_ABI_MINOR 2
 
 #define DS4_API __attribute__((visibility("default")))
 
@@ -243,6 +243,11 @@ typedef struct ds4_backend_info {
   (1ull << 11) /* the library leaves no thread and no mapping after a close */
 #define DS4_CAP_ROW_INVARIANT \
   (1ull << 12) /* a row's bits do not depend on the other rows of a step */
+/* Products with block-quantised weights may round what they multiply to int8: one scale for each
+ * block of the weight's type (32 values of Q8_0, 256 of a K or IQ type), the block's largest
+ * magnitude / 127. Never with ROUTER or HC_MIX weights, whose results are choices and gates, and
+ * never with F32, F16 or BF16 ones. Absent: products are as exact as f32 arithmetic. */
+#define DS4_CAP_INT8_ACTIVATIONS (1ull << 13)
 
 #define DS4_SCORE_CANNOT_RUN 0u
 #define DS4_SCORE_REFERENCE 10u
