@@ -2,8 +2,10 @@
 #include <map>
 #include <string>
 
+#include "common/progress.hpp"
 #include "ops/op_table.hpp"
 #include "tests/conformance/cases.hpp"
+#include "tests/conformance/tolerances.hpp"
 #include "validate/process.hpp"
 #include "validate/session.hpp"
 
@@ -39,11 +41,21 @@ SuiteOptions suite_options(const Session& session, Aspect aspect, const Extent& 
   return options;
 }
 
+/// Repeats all cases of an op.
+std::string op_command(const Session& session, std::string_view stage, std::string_view op) {
+  return session.command() + " --stage " + std::string(stage) + " --op " + std::string(op);
+}
+
+std::string deviation_text(const OpReport& report) {
+  return "int8: values are off by " + cli::decimals(report.int8_deviation(), 2) +
+         " times what rounding activations to int8 explains, at most " +
+         cli::decimals(conformance::kInt8Deviation, 1) + " is legal";
+}
+
 std::string reproduce(const Session& session, std::string_view stage, std::string_view op,
                       const CaseRecord& record) {
   const Settings& settings = session.settings();
-  std::string text = session.command() + " --stage " + std::string(stage) + " --op " +
-                     std::string(op) + " --case " + std::to_string(record.number);
+  std::string text = op_command(session, stage, op) + " --case " + std::to_string(record.number);
   if (settings.grid == conformance::Grid::full && settings.fuzz == 0) text += " --grid full";
   if (settings.fuzz != 0) {
     text += " --fuzz 1";
@@ -58,7 +70,8 @@ std::string reproduce(const Session& session, std::string_view stage, std::strin
 /// The row of one op and element type, with its worst case.
 Row summary(const Session& session, std::string_view stage, std::string_view op,
             std::uint32_t dtype, std::span<const CaseRecord> records) {
-  const OpReport report = conformance::summed(std::string(op), records);
+  const OpReport report =
+      conformance::summed(std::string(op), records, session.settings().tolerance_scale);
   Row row;
   row.stage = stage;
   row.subject = op;
@@ -67,6 +80,8 @@ Row summary(const Session& session, std::string_view stage, std::string_view op,
   row.has_error = report.worst_ratio > 0;
   row.worst_error = report.worst_error;
   row.limit = report.worst_limit;
+  row.is_int8 = report.is_int8;
+  row.int8_deviation = report.int8_deviation();
   if (report.cases == 0) {
     row.state = State::skipped;
     return row;
@@ -83,8 +98,12 @@ Row summary(const Session& session, std::string_view stage, std::string_view op,
         (row.detail.empty() ? "" : "; ") + record.label + ": " + record.outcome.failure->what;
   }
   if (report.failures.empty()) {
-    row.detail = std::to_string(report.flips) + " of " + std::to_string(report.values) +
-                 " values take a neighbouring code, more than chance allows";
+    row.reproduce = op_command(session, stage, op);
+    row.detail = report.flips_too_often()
+                     ? std::to_string(report.flips) + " of " + std::to_string(report.values) +
+                           " values take a neighbouring code, more than "
+                           "chance allows"
+                     : deviation_text(report);
   } else if (report.failures.size() > kShownFailures) {
     row.detail += "; " + std::to_string(report.failures.size() - kShownFailures) + " more";
   }

@@ -14,6 +14,7 @@
 namespace ds4::validate {
 namespace {
 
+constexpr std::size_t kTypeCell = 12;
 constexpr std::array kWords{"ok", "FAIL", "composed", "NO", "skipped"};
 
 std::string cell(std::string text, std::size_t width) {
@@ -72,12 +73,13 @@ void Report::add(Row row) {
     if (::write(*settings_.rows_fd, line.data(), line.size()) < 0) ++failures_;
   } else {
     if (needs_header_) {
-      print(cell("OP", 22) + cell("DTYPE", 9) + cell_right("CASES", 6) +
+      print(cell("OP", 22) + cell("DTYPE", kTypeCell) + cell_right("CASES", 6) +
             cell_right("WORST-ERR", 10) + cell_right("LIMIT", 9) + " " + cell("STATE", 8) +
             "REPRODUCE");
       needs_header_ = false;
     }
-    std::string line = cell(row.subject, 22) + cell(row.dtype.empty() ? "-" : row.dtype, 9) +
+    const std::string type = (row.dtype.empty() ? "-" : row.dtype) + (row.is_int8 ? " int8" : "");
+    std::string line = cell(row.subject, 22) + cell(type, kTypeCell) +
                        cell_right(std::to_string(row.cases), 6) +
                        cell_right(row.has_error ? scientific(row.worst_error) : "-", 10) +
                        cell_right(row.has_error ? scientific(row.limit) : "-", 9) + " " +
@@ -107,6 +109,9 @@ void Report::verdict(const std::string& title, double seconds) {
     }
   }
   line += " (" + cli::decimals(seconds, 1) + " s)";
+  if (std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_int8; })) {
+    line += "; lines marked int8 allow for activations rounded to int8";
+  }
   if (settings_.tolerance_scale != 1) line += "; limits were scaled: not conformant";
   print("\n" + line);
 }
@@ -124,6 +129,8 @@ Result<void> Report::write_json(const std::string& title) const {
     json.key("dtype").string(row.dtype).key("cases").unsigned_integer(row.cases);
     if (row.has_error)
       json.key("worst_error").number(row.worst_error).key("limit").number(row.limit);
+    if (row.is_int8) json.key("int8_activations").boolean(true);
+    if (row.int8_deviation > 0) json.key("int8_deviation").number(row.int8_deviation);
     json.key("state").string(state_word(row.state));
     if (!row.reproduce.empty()) json.key("reproduce").string(row.reproduce);
     if (!row.detail.empty()) json.key("detail").string(row.detail);
@@ -138,8 +145,9 @@ Result<void> Report::write_json(const std::string& title) const {
 }
 
 std::string row_to_line(const Row& row) {
-  std::array<char, 64> numbers{};
-  (void)std::snprintf(numbers.data(), numbers.size(), "%.9g\t%.9g", row.worst_error, row.limit);
+  std::array<char, 96> numbers{};
+  (void)std::snprintf(numbers.data(), numbers.size(), "%.9g\t%.9g\t%d\t%.9g", row.worst_error,
+                      row.limit, row.is_int8 ? 1 : 0, row.int8_deviation);
   return field(row.stage) + '\t' + field(row.subject) + '\t' + field(row.dtype) + '\t' +
          std::to_string(row.cases) + '\t' + (row.has_error ? "1" : "0") + '\t' + numbers.data() +
          '\t' + std::string(state_word(row.state)) + '\t' + field(row.reproduce) + '\t' +
@@ -155,20 +163,22 @@ bool row_from_line(std::string_view line, Row& row) {
       fields.back() += c;
     }
   }
-  if (fields.size() != 10) return false;
+  if (fields.size() != 12) return false;
   row.stage = fields[0];
   row.subject = fields[1];
   row.dtype = fields[2];
   const auto cases = cli::parse_integer(fields[3], 0, 1ULL << 62);
-  const auto* const word = std::find(kWords.begin(), kWords.end(), fields[7]);
+  const auto* const word = std::find(kWords.begin(), kWords.end(), fields[9]);
   if (!cases || word == kWords.end()) return false;
   row.cases = *cases;
   row.has_error = fields[4] == "1";
   row.worst_error = std::strtod(fields[5].c_str(), nullptr);
   row.limit = std::strtod(fields[6].c_str(), nullptr);
+  row.is_int8 = fields[7] == "1";
+  row.int8_deviation = std::strtod(fields[8].c_str(), nullptr);
   row.state = static_cast<State>(word - kWords.begin());
-  row.reproduce = fields[8];
-  row.detail = fields[9];
+  row.reproduce = fields[10];
+  row.detail = fields[11];
   return true;
 }
 

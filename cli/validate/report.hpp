@@ -26,6 +26,8 @@ struct Row {
   bool has_error = false;  ///< whether the next two are known
   double worst_error = 0;
   double limit = 0;
+  bool is_int8 = false;       ///< the device may round activations to int8; the limit has that
+  double int8_deviation = 0;  ///< rms of error / estimate of such values; 0: unknown
   State state = State::ok;
   std::string reproduce;  ///< options that repeat the failure
   std::string detail;     ///< of a failure, one line

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/checked.hpp"
+#include "format/dtype.hpp"
 #include "format/half.hpp"
 #include "format/quants/quants.hpp"
 #include "tests/conformance/harness/row_codec.hpp"
@@ -31,6 +32,15 @@ ds4_view view_of(std::uint32_t dtype, std::span<const std::uint32_t> extents,
 
 std::size_t count_of(std::span<const std::uint32_t> extents) {
   return std::accumulate(extents.begin(), extents.end(), std::size_t{1}, std::multiplies<>());
+}
+
+/// Activations that share an int8 scale with a weight of this type and role; 0: they stay as they
+/// are (backend.h, DS4_CAP_INT8_ACTIVATIONS).
+std::uint32_t int8_block(std::uint32_t dtype, std::uint32_t role) {
+  const DtypeTraits* traits = find_traits(static_cast<Dtype>(dtype));
+  const bool is_exact = role == DS4_ROLE_ROUTER || role == DS4_ROLE_HC_MIX ||
+                        role == DS4_ROLE_EMBEDDING || traits == nullptr;
+  return is_exact || traits->block_elements == 1 ? 0 : traits->block_elements;
 }
 
 /// A random row that decodes to finite values.
@@ -304,6 +314,8 @@ const Weight& Case::import(std::uint32_t dtype, std::uint32_t role,
   Weight& weight = weights_.emplace_back();
   weight.width = *(extents.end() - 1);
   weight.values = std::move(values);
+  if (backend_.has(DS4_CAP_INT8_ACTIVATIONS)) weight.int8_block = int8_block(dtype, role);
+  outcome_.is_int8 = outcome_.is_int8 || weight.int8_block != 0;
   if (auto handle = backend_.create_weight(desc, bytes)) {
     weight.handle = *handle;
   } else {

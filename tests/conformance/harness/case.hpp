@@ -38,6 +38,9 @@ struct Weight {
   ds4_weight* handle = nullptr;
   std::vector<float> values;
   std::uint32_t width = 0;
+  /// Values that share an int8 scale when the device may round what it multiplies with this weight
+  /// (DS4_CAP_INT8_ACTIVATIONS); 0: it may not.
+  std::uint32_t int8_block = 0;
 
   [[nodiscard]] std::size_t rows() const { return width == 0 ? 0 : values.size() / width; }
   [[nodiscard]] std::span<const float> row(std::size_t index) const {
@@ -111,6 +114,9 @@ struct Outcome {
   double worst_limit = 0;
   std::uint64_t values = 0;  ///< that may flip
   std::uint64_t flips = 0;
+  bool is_int8 = false;           ///< a weight of the case may meet int8 activations
+  std::uint64_t int8_values = 0;  ///< compared in such a case
+  double int8_squares = 0;        ///< sum of (error / estimated error)^2 of these
 };
 
 /// Builds one case: inputs, weights, outputs; then runs the fused op and its composition on the

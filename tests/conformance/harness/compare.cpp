@@ -289,6 +289,11 @@ Result<void> Case::check_value(const Check& check, std::size_t row, std::size_t 
   // The floor is the smallest normal number: below it relative bounds have no meaning.
   const double limit = tolerance_ * kEpsF32 * expected.error[column] +
                        static_cast<double>(std::numeric_limits<float>::min());
+  if (outcome_.is_int8 && expected.error[column] > 0 && !std::isnan(error)) {
+    ++outcome_.int8_values;
+    const double relative = std::abs(a - want) / (kEpsF32 * expected.error[column]);
+    outcome_.int8_squares += relative * relative;
+  }
   if (error <= limit) {
     if (error / limit > outcome_.worst_ratio) {
       outcome_.worst_ratio = error / limit;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "tests/conformance/tolerances.hpp"
+
 namespace ds4::conformance {
 namespace {
 
@@ -58,6 +60,20 @@ void transform(Estimate& x) {
   }
 }
 
+/// Variance of each value of x after rounding to int8 in blocks, in units of eps_f32^2: an error
+/// anywhere within half a step, a step being 1 / 127 of the block's largest value.
+std::vector<double> int8_variances(const Estimate& x, std::uint32_t block) {
+  std::vector<double> result(x.value.size(), 0);
+  for (std::size_t begin = 0; block != 0 && begin < result.size(); begin += block) {
+    const std::size_t end = std::min<std::size_t>(begin + block, result.size());
+    double largest = 0;
+    for (std::size_t k = begin; k < end; ++k) largest = std::max(largest, std::abs(x.value[k]));
+    const double variance = square(largest / 127 / kEpsF32) / 12;
+    for (std::size_t k = begin; k < end; ++k) result[k] = variance;
+  }
+  return result;
+}
+
 void round_blocks(std::span<double> x, const ds4_rounding& rounding) {
   const bool is_fp8 = rounding.format == DS4_ROUND_FP8_E4M3;
   for (std::size_t begin = 0; begin < x.size(); begin += rounding.block) {
@@ -101,8 +117,24 @@ Estimate dot(const Estimate& x, const Estimate& y) {
 }
 
 Estimate product(const Weight& weight, const Estimate& x, std::size_t begin, std::size_t count) {
-  Estimate y;
-  for (std::size_t o = begin; o < begin + count; ++o) append(y, dot(exact(weight.row(o)), x));
+  const std::size_t width = x.value.size();
+  // What x brings and what rounding it to int8 adds: squares, weighted by those of the weights.
+  std::vector<double> carried = int8_variances(x, weight.int8_block);
+  for (std::size_t k = 0; k < width; ++k) carried[k] += square(x.error[k]);
+  Estimate y = blank(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::span<const float> row = weight.row(begin + i);
+    double terms = 0;
+    double brought = 0;
+    for (std::size_t k = 0; k < width; ++k) {
+      const auto w = static_cast<double>(row[k]);
+      const double term = w * x.value[k];
+      y.value[i] += term;
+      terms += square(term);
+      brought += square(w) * carried[k];
+    }
+    y.error[i] = std::sqrt(static_cast<double>(width) * terms + brought);
+  }
   return y;
 }
 
@@ -176,8 +208,11 @@ Estimate logistic(const Estimate& x) {
   for (std::size_t i = 0; i < x.value.size(); ++i) {
     const double v = 1 / (1 + std::exp(-x.value[i]));
     y.value[i] = v;
+    // The steepest slope within reach: int8 activations may move x by more than the curve is wide.
+    const double nearest = std::max(std::abs(x.value[i]) - 4 * kEpsF32 * x.error[i], 0.0);
+    const double steep = 1 / (1 + std::exp(nearest));
     // exp, sum and quotient round once each.
-    y.error[i] = std::hypot(v * (1 - v) * x.error[i], 2 * v);
+    y.error[i] = std::hypot(steep * (1 - steep) * x.error[i], 2 * v);
   }
   return y;
 }

@@ -20,6 +20,8 @@ namespace ds4::conformance {
 [[nodiscard]] Estimate slice(const Estimate& x, std::size_t begin, std::size_t count);
 void append(Estimate& to, const Estimate& from);
 /// weight x, for the rows begin .. begin + count - 1 of the weight.
+/// Where the device may round x to int8 (Weight::int8_block), the error has the deviation of that
+/// rounding: step / sqrt(12) of each value of a block, a step being its largest / 127.
 [[nodiscard]] Estimate product(const Weight& weight, const Estimate& x, std::size_t begin,
                                std::size_t count);
 [[nodiscard]] Estimate product(const Weight& weight, const Estimate& x);

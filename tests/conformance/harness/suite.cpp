@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-
+#include <cmath>
 #include <iomanip>
 #include <utility>
 
@@ -20,19 +20,33 @@ constexpr std::array<std::string_view, 6> kTelling{"3 + 5 rows of 10",   "8 rows
 
 }  // namespace
 
-bool OpReport::ok() const {
+bool OpReport::flips_too_often() const {
   // One flip is legal in any number of values: a share cannot be told from a handful.
-  const auto allowed = std::max(1.0, kFlipShare * static_cast<double>(values));
-  return failures.empty() && cases != 0 && static_cast<double>(flips) <= allowed;
+  return static_cast<double>(flips) > std::max(1.0, kFlipShare * static_cast<double>(values));
+}
+
+double OpReport::int8_deviation() const {
+  if (int8_values < kInt8LeastValues) return 0;
+  return std::sqrt(int8_squares / static_cast<double>(int8_values));
+}
+
+bool OpReport::deviates() const {
+  return int8_deviation() > kInt8Deviation * tolerance_scale;
+}
+
+bool OpReport::ok() const {
+  return failures.empty() && cases != 0 && !flips_too_often() && !deviates();
 }
 
 std::string_view OpReport::state() const {
-  if (!ok()) return "FAIL";
-  return composed == cases ? "composed" : "ok";
+  if (!ok()) return deviates() ? "FAIL (int8 deviation)" : "FAIL";
+  if (composed == cases) return "composed";
+  return is_int8 ? "ok, int8" : "ok";
 }
 
-OpReport summed(std::string op, std::span<const CaseRecord> records) {
+OpReport summed(std::string op, std::span<const CaseRecord> records, double tolerance_scale) {
   OpReport report;
+  report.tolerance_scale = tolerance_scale;
   report.op = std::move(op);
   for (const CaseRecord& record : records) {
     const Outcome& outcome = record.outcome;
@@ -42,6 +56,9 @@ OpReport summed(std::string op, std::span<const CaseRecord> records) {
     if (outcome.failure) report.failures.push_back(record.label + ": " + outcome.failure->what);
     report.values += outcome.values;
     report.flips += outcome.flips;
+    report.is_int8 = report.is_int8 || outcome.is_int8;
+    report.int8_values += outcome.int8_values;
+    report.int8_squares += outcome.int8_squares;
     if (outcome.worst_ratio > report.worst_ratio) {
       report.worst_ratio = outcome.worst_ratio;
       report.worst_error = outcome.worst_error;

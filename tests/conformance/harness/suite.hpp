@@ -22,9 +22,18 @@ struct OpReport {
   double worst_limit = 0;
   std::uint64_t values = 0;
   std::uint64_t flips = 0;
+  bool is_int8 = false;  ///< limits have the rounding of activations to int8
+  std::uint64_t int8_values = 0;
+  double int8_squares = 0;
+  double tolerance_scale = 1;
   std::vector<std::string> failures;  ///< one line each: case label and what differed
 
   [[nodiscard]] bool ok() const;
+  /// Root mean square of error / estimate over values of int8 cases; 0 where there are too few.
+  [[nodiscard]] double int8_deviation() const;
+  /// Whether codes flip more often, or int8 cases are further off, than chance allows.
+  [[nodiscard]] bool flips_too_often() const;
+  [[nodiscard]] bool deviates() const;
   [[nodiscard]] std::string_view state() const;
 };
 
@@ -61,7 +70,8 @@ struct CaseRecord {
 };
 
 /// All cases that were not skipped, summed up.
-[[nodiscard]] OpReport summed(std::string op, std::span<const CaseRecord> records);
+[[nodiscard]] OpReport summed(std::string op, std::span<const CaseRecord> records,
+                              double tolerance_scale = 1);
 
 /// Runs the cases of one op on one backend.
 class Suite {
@@ -79,7 +89,7 @@ class Suite {
   /// Everything that the options ask for.
   void run_all(void (*cases)(Suite& suite));
 
-  [[nodiscard]] OpReport report() const { return summed(op_, records_); }
+  [[nodiscard]] OpReport report() const { return summed(op_, records_, options_.tolerance_scale); }
   [[nodiscard]] const std::vector<CaseRecord>& records() const noexcept { return records_; }
 
  private:

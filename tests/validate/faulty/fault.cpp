@@ -36,6 +36,12 @@ constexpr std::pair<std::string_view, Planted> kNames[] = {
     {"padding_rows", Planted::padding_rows},
     {"nibble_order", Planted::nibble_order},
     {"crashes", Planted::crashes},
+    {"int8", Planted::int8},
+    {"int8_six_bits", Planted::int8_six_bits},
+    {"int8_wrong_scale", Planted::int8_wrong_scale},
+    {"int8_plain_weights", Planted::int8_plain_weights},
+    {"int8_router", Planted::int8_router},
+    {"int8_unannounced", Planted::int8_unannounced},
 };
 
 }  // namespace

@@ -37,12 +37,25 @@ enum class Planted : int {
   padding_rows,
   nibble_order,
   crashes,
+  int8,
+  int8_six_bits,
+  int8_wrong_scale,
+  int8_plain_weights,
+  int8_router,
+  int8_unannounced,
 };
 
 inline std::atomic<Planted> active_planted{Planted::none};
 
 inline bool planted(Planted which) noexcept {
   return active_planted.load(std::memory_order_relaxed) == which;
+}
+
+/// Whether the device promises INT8_ACTIVATIONS.
+inline bool announces_int8() noexcept {
+  return planted(Planted::int8) || planted(Planted::int8_six_bits) ||
+         planted(Planted::int8_wrong_scale) || planted(Planted::int8_plain_weights) ||
+         planted(Planted::int8_router);
 }
 
 /// Switches a fault on by name; false when there is none of that name.
