@@ -4,13 +4,15 @@ namespace ds4::conformance {
 
 namespace {
 
-struct Shape {
+struct Usual {
   std::uint32_t streams;
   std::uint32_t width;
   std::uint32_t dtype;
 };
 
-void run_case(Case& c, const Shape& shape) {
+void run_case(Case& c, const Usual& usual) {
+  const Usual shape{c.size({.usual = usual.streams, .model = 4, .low = 2, .high = 6}),
+                    c.width(usual.dtype, usual.width, 4096), usual.dtype};
   const std::uint32_t streams = shape.streams;
   const std::uint32_t mixes = (2 + streams) * streams;
   const std::uint32_t flat = streams * shape.width;
@@ -63,6 +65,10 @@ void run_case(Case& c, const Shape& shape) {
 }  // namespace
 
 void hc_pre_cases(Suite& suite) {
+  for (const RowCase& rows : suite.is_model() ? suite.rows() : std::vector<RowCase>{}) {
+    suite.run("f16 of Flash", rows, [](Case& c) { run_case(c, {4, 64, DS4_DTYPE_F16}); });
+  }
+  if (suite.is_model()) return;
   for (const RowCase& rows : suite.rows()) {
     suite.run("4 streams of 64, f32", rows, [](Case& c) { run_case(c, {4, 64, DS4_DTYPE_F32}); });
   }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numeric>
 
 #include "tests/conformance/cases.hpp"
 
@@ -7,27 +8,29 @@ namespace ds4::conformance {
 namespace {
 
 constexpr std::uint32_t kSlots = 2;
-constexpr std::uint32_t kPageRows = 4;
-constexpr std::uint32_t kPages = 5;
-constexpr std::uint32_t kEntries = kPages * kPageRows;
-constexpr std::uint32_t kHeads = 4;
-constexpr std::uint32_t kDim = 64;
 
-void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t key_dtype,
+void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, std::uint32_t key_dtype,
               const ds4_rounding& rounding, bool is_yarn) {
   const std::uint32_t rows = c.rows().rows;
-  const std::uint32_t rank = width == 256 ? 256 : 24;
+  const std::uint32_t page_rows = c.size({.usual = 4, .model = 64, .high = 9});
+  const std::uint32_t pages =
+      c.size({.usual = 5, .model = kModelCounts.back() / 64, .low = 2, .high = 12});
+  const std::uint32_t entries = pages * page_rows;
+  const std::uint32_t heads = c.size({.usual = 4, .model = 64, .high = 9});
+  const std::uint32_t dim = c.is_model() ? 128 : 64;  // a power of two
+  const std::uint32_t width = c.width(dtype, usual_width, 4096);
+  const std::uint32_t rank = c.width(dtype, usual_width == 256 ? 256 : 24, 1024);
   auto op = c.op<ds4_op_index_score>(DS4_OP_INDEX_SCORE);
-  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads * kDim, rank}, 0.1);
-  const Weight& proj = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads, width}, 0.1);
+  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {heads * dim, rank}, 0.1);
+  const Weight& proj = c.weight(dtype, DS4_ROLE_MATRIX, {heads, width}, 0.1);
   const Tensor& qr = c.input({rows, rank});
   const Tensor& u = c.input({rows, width});
-  const Tensor& keys = c.encoded(key_dtype, {kSlots * kEntries, kDim});
+  const Tensor& keys = c.encoded(key_dtype, {kSlots * entries, dim});
   // Pages of the two sessions lie interleaved and in descending order.
   std::vector<std::int32_t> table;
   for (std::uint32_t s = 0; s < kSlots; ++s) {
-    for (std::uint32_t p = 0; p < kPages; ++p) {
-      table.push_back(static_cast<std::int32_t>(kSlots * (kPages - 1 - p) + s));
+    for (std::uint32_t p = 0; p < pages; ++p) {
+      table.push_back(static_cast<std::int32_t>(kSlots * (pages - 1 - p) + s));
     }
   }
   std::vector<std::int32_t> slots;
@@ -35,10 +38,11 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t k
   for (std::uint32_t i = 0; i < rows; ++i) {
     slots.push_back(static_cast<std::int32_t>(c.random().below(kSlots)));
     // None, a full page, one row into the next page, all.
-    constexpr std::int32_t kCounts[] = {kPageRows + 1, 0, kEntries, kPageRows, 11};
-    counts.push_back(kCounts[i % 5]);
+    const std::uint32_t usual[] = {page_rows + 1, 0, entries, page_rows, entries / 2 + 1};
+    const std::uint32_t model = kModelCounts[(i + rows) % kModelCounts.size()];
+    counts.push_back(static_cast<std::int32_t>(c.is_model() ? model : usual[i % 5]));
   }
-  const Tensor& scores = c.output(DS4_DTYPE_F32, {kEntries});
+  const Tensor& scores = c.output(DS4_DTYPE_F32, {entries});
   op.wq_b = wq_b.handle;
   op.proj = proj.handle;
   op.qr = qr.view;
@@ -46,20 +50,24 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t k
   const std::vector<std::int32_t> at = positions(c, rows);
   op.positions = c.ints({rows}, at).view;
   op.keys.kind = DS4_SOURCE_PAGES;
-  op.keys.page_rows = kPageRows;
+  op.keys.page_rows = page_rows;
   op.keys.rows = keys.view;
   op.keys.count = c.ints({rows}, counts).view;
   op.keys.slot = c.ints({rows}, slots).view;
-  op.keys.table = c.ints({kSlots, kPages}, table).view;
+  op.keys.table = c.ints({kSlots, pages}, table).view;
   op.scores = scores.view;
-  op.rope = rope(16, is_yarn);
+  op.rope = rope(c.is_model() ? 64 : 16, is_yarn);
   op.rounding = rounding;
-  op.heads = kHeads;
-  op.dim = kDim;
-  op.scale = 1 / std::sqrt(1.0 * kHeads * kDim);
+  op.heads = heads;
+  op.dim = dim;
+  op.scale = 1 / std::sqrt(1.0 * heads * dim);
+
+  const double seen_keys = std::accumulate(counts.begin(), counts.end(), 0.0);
+  c.add_work(seen_keys * static_cast<double>(view_row_bytes(key_dtype, dim, 0).value_or(0)),
+             2 * seen_keys * heads * dim);
 
   const auto query = [&](std::size_t row, std::uint32_t h) {
-    const Estimate raw = product(wq_b, exact(qr.vector(row)), h * kDim, kDim);
+    const Estimate raw = product(wq_b, exact(qr.vector(row)), h * dim, dim);
     return rounded(rotated(raw, op.rope, at[row]), op.rounding);
   };
   const auto weights_of = [&](std::size_t row) {
@@ -68,14 +76,14 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t k
   const auto expected = [&](std::size_t row) {
     const Estimate weights = weights_of(row);
     const auto slot = static_cast<std::uint32_t>(slots[row]);
-    Estimate all{std::vector<double>(kEntries, 0), std::vector<double>(kEntries, 0)};
+    Estimate all{std::vector<double>(entries, 0), std::vector<double>(entries, 0)};
     std::vector<Estimate> queries;
-    for (std::uint32_t h = 0; h < kHeads; ++h) queries.push_back(query(row, h));
+    for (std::uint32_t h = 0; h < heads; ++h) queries.push_back(query(row, h));
     for (std::uint32_t e = 0; e < static_cast<std::uint32_t>(counts[row]); ++e) {
-      const auto page = static_cast<std::uint32_t>(table[slot * kPages + e / kPageRows]);
-      const Estimate key = exact(keys.vector(page * kPageRows + e % kPageRows));
+      const auto page = static_cast<std::uint32_t>(table[slot * pages + e / page_rows]);
+      const Estimate key = exact(keys.vector(page * page_rows + e % page_rows));
       Estimate products;
-      for (std::uint32_t h = 0; h < kHeads; ++h) append(products, dot(queries[h], key));
+      for (std::uint32_t h = 0; h < heads; ++h) append(products, dot(queries[h], key));
       // A product near 0 may be cut on one road only; its error counts in full.
       for (double& value : products.value) value = std::max(value, 0.0);
       const Estimate score = dot(weights, products);
@@ -91,7 +99,7 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t width, std::uint32_t k
     const double key_max = max_abs(keys.values);
     const auto flip = per_row([&, key_max](std::size_t row) {
       double largest = 0;
-      for (std::uint32_t h = 0; h < kHeads; ++h) {
+      for (std::uint32_t h = 0; h < heads; ++h) {
         largest = std::max(largest, norm2(query(row, h).value));
       }
       return std::vector{norm2(weights_of(row).value) * fp4_step(largest, largest) * key_max};
@@ -107,6 +115,11 @@ void index_score_cases(Suite& suite) {
   constexpr ds4_rounding kNone{};
   constexpr ds4_rounding kTransform{DS4_ROUND_NONE, 0, 0, DS4_ROUNDING_HADAMARD};
   constexpr ds4_rounding kFp4{DS4_ROUND_FP4_E2M1, 32, 0, DS4_ROUNDING_HADAMARD};
+  for (const RowCase& rows : suite.is_model() ? suite.rows() : std::vector<RowCase>{}) {
+    suite.run("f16 of Flash, index rows", rows,
+              [&](Case& c) { run_case(c, DS4_DTYPE_F16, 256, DS4_DTYPE_INDEX_ROW, kFp4, true); });
+  }
+  if (suite.is_model()) return;
   for (const bool is_yarn : {false, true}) {
     const std::string kind = is_yarn ? "yarn rope" : "plain rope";
     for (const RowCase& rows : suite.rows()) {

@@ -6,29 +6,33 @@ namespace ds4::conformance {
 
 void commit_cases(Suite& suite, std::uint32_t id, std::uint32_t dtype) {
   constexpr std::uint32_t kSlots = 3;  // at least
-  constexpr std::uint32_t kCapacity = 8;
-  constexpr std::uint32_t kTail = 16;
-  for (const std::uint32_t width : {80U, 112U}) {
+  for (const std::uint32_t usual : {80U, 112U}) {
+    if (suite.is_model() && usual != 112) continue;
     for (const RowCase& rows : suite.rows()) {
       suite.run(
-          std::string(view_dtype_name(dtype)) + " width " + std::to_string(width), rows,
-          [&](Case& c) {
+          std::string(view_dtype_name(dtype)) +
+              (suite.is_model() ? " of Flash" : " width " + std::to_string(usual)),
+          rows, [&](Case& c) {
+            const bool is_kv = dtype == DS4_DTYPE_KV_ROW;
+            const std::uint32_t width =
+                c.size({.usual = usual, .model = is_kv ? 512U : 2048U, .low = 20});
+            const std::uint32_t capacity = c.size({.usual = 8, .model = 160, .high = 40});
+            const std::uint32_t tail = is_kv ? c.is_model() ? 64 : 16 : 0;
             auto op = c.op<ds4_op_commit>(id);
-            const std::uint32_t slots = std::max(kSlots, (rows.rows + kCapacity - 1) / kCapacity);
+            const std::uint32_t slots = std::max(kSlots, (rows.rows + capacity - 1) / capacity);
             // Ring positions run on from a random start and wrap; every fourth row skips.
             std::vector<std::int32_t> ids;
-            std::vector<bool> written(slots * kCapacity, false);
-            const std::uint32_t start = c.random().below(kCapacity);
+            std::vector<bool> written(slots * capacity, false);
+            const std::uint32_t start = c.random().below(capacity);
             for (std::uint32_t i = 0; i < rows.rows; ++i) {
-              const std::uint32_t slot = i / kCapacity;
-              const std::uint32_t at = slot * kCapacity + (start + i) % kCapacity;
+              const std::uint32_t slot = i / capacity;
+              const std::uint32_t at = slot * capacity + (start + i) % capacity;
               const bool skips = i % 4 == 2;
               ids.push_back(skips ? -1 : static_cast<std::int32_t>(at));
               if (!skips && rows.contains(i)) written[at] = true;
             }
             const Tensor& x = c.input({rows.rows, width});
-            const Tensor& ring =
-                c.storage(dtype, {slots, kCapacity, width}, dtype == DS4_DTYPE_KV_ROW ? kTail : 0);
+            const Tensor& ring = c.storage(dtype, {slots, capacity, width}, tail);
             op.x = x.view;
             op.ids = c.ints({rows.rows}, ids).view;
             op.y = ring.view;

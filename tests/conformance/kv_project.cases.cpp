@@ -12,6 +12,7 @@ struct Kind {
 
 // Without a rounding the values are compared as they are; with it, codes may flip. 112 - 16 leaves
 // a short last block of 32.
+constexpr Kind kFlash = {"of Flash", 512, {DS4_ROUND_FP8_E4M3, 64, 64, DS4_ROUNDING_TAIL_BF16}};
 constexpr Kind kKinds[] = {
     {"unrounded", 112, {DS4_ROUND_NONE, 0, 0, 0}},
     {"transformed", 64, {DS4_ROUND_NONE, 0, 0, DS4_ROUNDING_HADAMARD}},
@@ -22,7 +23,7 @@ constexpr Kind kKinds[] = {
 
 void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, const Kind& kind,
               bool is_yarn) {
-  const std::uint32_t width = usual_width == 256 ? usual_width : c.extent(usual_width);
+  const std::uint32_t width = c.width(dtype, usual_width, 4096);
   auto op = c.op<ds4_op_kv_project>(DS4_OP_KV_PROJECT);
   const Weight& wkv = c.weight(dtype, DS4_ROLE_MATRIX, {kind.head_dim, width}, 0.1);
   const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {kind.head_dim}, 0.2, 1);
@@ -34,7 +35,7 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, const Kin
   const std::vector<std::int32_t> at = positions(c, c.rows().rows);
   op.positions = c.ints({c.rows().rows}, at).view;
   op.kv = kv.view;
-  op.rope = rope(16, is_yarn);
+  op.rope = rope(c.is_model() ? 64 : 16, is_yarn);
   op.rounding = kind.rounding;
   op.eps = 1e-6;
 
@@ -64,6 +65,13 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, const Kin
 }  // namespace
 
 void kv_project_cases(Suite& suite) {
+  for (const RowCase& rows : suite.is_model() ? suite.rows() : std::vector<RowCase>{}) {
+    for (const bool is_yarn : {false, true}) {
+      suite.run(is_yarn ? "q8_0 of Flash, yarn rope" : "q8_0 of Flash, plain rope", rows,
+                [&](Case& c) { run_case(c, DS4_DTYPE_Q8_0, 256, kFlash, is_yarn); });
+    }
+  }
+  if (suite.is_model()) return;
   for (const Kind& kind : kKinds) {
     for (const bool is_yarn : {false, true}) {
       const std::string label =

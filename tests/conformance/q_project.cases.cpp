@@ -5,19 +5,19 @@ namespace ds4::conformance {
 namespace {
 
 void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool is_yarn) {
-  constexpr std::uint32_t kHeads = 3;
-  constexpr std::uint32_t kHeadDim = 32;
-  constexpr std::uint32_t kRotated = 16;
-  const bool is_coded = usual_width == 256;
-  const std::uint32_t width = is_coded ? usual_width : c.extent(usual_width);
-  const std::uint32_t rank = is_coded ? 256 : c.extent(24);
+  const std::uint32_t heads = c.size({.usual = 3, .model = 64, .high = 9});
+  const std::uint32_t head_dim =
+      c.size({.usual = 32, .model = 512, .low = 16, .unit = 2, .high = 96});
+  const std::uint32_t turned = c.is_model() ? 64 : 16;
+  const std::uint32_t width = c.width(dtype, usual_width, 4096);
+  const std::uint32_t rank = c.width(dtype, usual_width == 256 ? 256 : 24, 1024);
   auto op = c.op<ds4_op_q_project>(DS4_OP_Q_PROJECT);
   const Weight& wq_a = c.weight(dtype, DS4_ROLE_MATRIX, {rank, width}, 0.1);
   const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {rank}, 0.2, 1);
-  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {kHeads * kHeadDim, rank}, 0.1);
+  const Weight& wq_b = c.weight(dtype, DS4_ROLE_MATRIX, {heads * head_dim, rank}, 0.1);
   const Tensor& u = c.input({c.rows().rows, width});
   const Tensor& qr = c.output(DS4_DTYPE_F32, {rank});
-  const Tensor& q = c.output(DS4_DTYPE_F32, {kHeads, kHeadDim});
+  const Tensor& q = c.output(DS4_DTYPE_F32, {heads, head_dim});
   op.wq_a = wq_a.handle;
   op.gain = gain.handle;
   op.wq_b = wq_b.handle;
@@ -26,8 +26,8 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool is_y
   op.positions = c.ints({c.rows().rows}, at).view;
   op.qr = qr.view;
   op.q = q.view;
-  op.rope = rope(kRotated, is_yarn);
-  op.eps = 1e-2;
+  op.rope = rope(turned, is_yarn);
+  op.eps = c.is_model() ? 1e-6 : 1e-2;
 
   const auto low = [&](std::size_t row) {
     return normed(product(wq_a, exact(u.vector(row))), &gain, op.eps);
@@ -35,8 +35,8 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool is_y
   const auto high = [&](std::size_t row) {
     const Estimate raw = product(wq_b, low(row));
     Estimate all;
-    for (std::uint32_t h = 0; h < kHeads; ++h) {
-      const Estimate head = normed(slice(raw, h * kHeadDim, kHeadDim), nullptr, op.eps);
+    for (std::uint32_t h = 0; h < heads; ++h) {
+      const Estimate head = normed(slice(raw, h * head_dim, head_dim), nullptr, op.eps);
       append(all, rotated(head, op.rope, at[row]));
     }
     return all;
@@ -48,6 +48,13 @@ void run_case(Case& c, std::uint32_t dtype, std::uint32_t usual_width, bool is_y
 }  // namespace
 
 void q_project_cases(Suite& suite) {
+  for (const RowCase& rows : suite.is_model() ? suite.rows() : std::vector<RowCase>{}) {
+    for (const bool is_yarn : {false, true}) {
+      suite.run(is_yarn ? "q8_0 of Flash, yarn rope" : "q8_0 of Flash, plain rope", rows,
+                [&](Case& c) { run_case(c, DS4_DTYPE_Q8_0, 256, is_yarn); });
+    }
+  }
+  if (suite.is_model()) return;
   for (const bool is_yarn : {false, true}) {
     const std::string kind = is_yarn ? "yarn rope, " : "plain rope, ";
     for (const RowCase& rows : suite.rows()) {

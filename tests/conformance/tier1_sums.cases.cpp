@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "tests/conformance/cases.hpp"
 
@@ -132,9 +134,10 @@ void matmul_cases(Suite& suite) {
       suite, DS4_ROLE_MATRIX, 40,
       [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
         suite.run(label, rows, [&](Case& c) {
-          const bool is_plain = dtype == DS4_DTYPE_F32;
-          const std::uint32_t in = is_plain ? c.extent(width) : width;
-          const std::uint32_t out = c.extent(9);
+          // Of Flash: the shared expert's down projection, or its compressor.
+          const bool is_coded = dtype == DS4_DTYPE_Q8_0;
+          const std::uint32_t in = c.width(dtype, width, is_coded ? 2048 : 4096);
+          const std::uint32_t out = c.size({.usual = 9, .model = is_coded ? 4096U : 1024U});
           auto op = c.op<ds4_op_matmul>(DS4_OP_MATMUL);
           const Weight& weight = c.weight(dtype, DS4_ROLE_MATRIX, {out, in}, 0.1);
           const Tensor& x = c.input({c.rows().rows, in});
@@ -154,25 +157,33 @@ void grouped_matmul_cases(Suite& suite) {
   over_dtypes(
       suite, DS4_ROLE_EXPERT_GATE, 40,
       [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        if (suite.is_model() && dtype != DS4_DTYPE_IQ2_XXS && rows.rows != suite.rows()[0].rows)
+          return;
         suite.run(label, rows, [&](Case& c) {
-          constexpr std::uint32_t kGroups = 5;
-          constexpr std::uint32_t kChosen = 3;
-          const std::uint32_t in = dtype == DS4_DTYPE_F32 ? c.extent(width) : width;
-          const std::uint32_t out = c.extent(9);
+          const std::uint32_t groups = c.size({.usual = 5, .model = 256, .high = 12});
+          const std::uint32_t chosen = c.is_model() ? 6 : 3;
+          const std::uint32_t in = c.width(dtype, width, 4096);
+          const std::uint32_t out = c.size({.usual = 9, .model = 2048});
           auto op = c.op<ds4_op_grouped_matmul>(DS4_OP_GROUPED_MATMUL);
-          const Weight& weight = c.weight(dtype, DS4_ROLE_EXPERT_GATE, {kGroups, out, in}, 0.1);
+          const Weight& weight = c.weight(dtype, DS4_ROLE_EXPERT_GATE, {groups, out, in}, 0.1);
           const Tensor& x = c.input({c.rows().rows, 1, in});
           std::vector<std::int32_t> ids;
-          for (std::uint32_t i = 0; i < c.rows().rows * kChosen; ++i) {
-            ids.push_back(i % 4 == 2 ? -1 : static_cast<std::int32_t>(c.random().below(kGroups)));
+          for (std::uint32_t i = 0; i < c.rows().rows * chosen; ++i) {
+            ids.push_back(i % 4 == 2 ? -1 : static_cast<std::int32_t>(c.random().below(groups)));
           }
-          const Tensor& y = c.output(DS4_DTYPE_F32, {kChosen, out});
+          const std::set<std::int32_t> used(ids.begin(), ids.end());
+          const auto left_out = std::count(ids.begin(), ids.end(), -1);
+          c.add_work(
+              static_cast<double>(used.size() - used.count(-1)) *
+                  static_cast<double>(weight.bytes) / groups,
+              (static_cast<double>(ids.size()) - static_cast<double>(left_out)) * 2 * in * out);
+          const Tensor& y = c.output(DS4_DTYPE_F32, {chosen, out});
           op.weight = weight.handle;
           op.x = x.view;
-          op.ids = c.ints({c.rows().rows, kChosen}, ids).view;
+          op.ids = c.ints({c.rows().rows, chosen}, ids).view;
           op.y = y.view;
           const auto expected = [&](std::size_t row) {
-            return joined(row, kChosen, [&](std::size_t i) {
+            return joined(row, chosen, [&](std::size_t i) {
               const std::vector<double> zeros(out, 0);
               if (ids[i] < 0) return Estimate{zeros, zeros};
               return product(weight, exact(x.vector(row)), static_cast<std::size_t>(ids[i]) * out,

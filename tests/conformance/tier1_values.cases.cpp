@@ -182,7 +182,7 @@ void rms_norm_cases(Suite& suite) {
   for (const double scale : {1.0, 1e-3}) {
     for (const RowCase& rows : suite.rows()) {
       suite.run(scale < 1 ? "values as small as eps" : "plain", rows, [&](Case& c) {
-        const std::uint32_t width = c.extent(40);
+        const std::uint32_t width = c.size({.usual = 40, .model = 4096});
         auto op = c.op<ds4_op_rms_norm>(DS4_OP_RMS_NORM);
         const Weight& gain = c.weight(DS4_DTYPE_F32, DS4_ROLE_VECTOR, {width}, 0.2, 1);
         const Tensor& x = c.input({rows.rows, width}, scale);

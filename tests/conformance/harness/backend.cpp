@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -13,6 +14,9 @@
 
 namespace ds4::conformance {
 namespace {
+
+// Of processors and of devices.
+constexpr std::uint64_t kBeyondCaches = std::uint64_t{256} << 20;
 
 Errc code_of(ds4_status status) {
   switch (status) {
@@ -45,6 +49,7 @@ struct HostState {
   std::map<std::string, std::string, std::less<>> options;
   std::atomic<std::uint64_t> calls{0};
   std::atomic<std::uint64_t> live{0};
+  std::atomic<std::uint64_t> polls{0};
   HostMemory memory;
 };
 
@@ -84,7 +89,11 @@ ds4_host_api make_host(HostState& state) {
     const auto at = options.find(std::string_view(key));
     return at == options.end() ? nullptr : at->second.c_str();
   };
-  host.should_cancel = [](void*) -> std::uint32_t { return 0; };
+  host.should_cancel = [](void* ctx) -> std::uint32_t {
+    HostState& self = state_of(ctx);
+    const std::uint64_t question = ++self.polls;
+    return self.memory.cancel_at != 0 && question >= self.memory.cancel_at ? 1 : 0;
+  };
   host.get_host_extension = [](void*, const char*, std::uint32_t) -> const void* {
     return nullptr;
   };
@@ -100,6 +109,7 @@ struct Backend::State {
         process_allocations(chosen.process_allocations) {}
   ~State() {
     if (workspace) api->buffer_destroy(workspace);
+    if (flushed) api->buffer_destroy(flushed);
     if (stream) api->stream_destroy(stream);
     if (device) (void)api->device_close(device, nullptr);
     if (library) dlclose(library);
@@ -122,6 +132,8 @@ struct Backend::State {
   ds4_device* device = nullptr;
   ds4_stream* stream = nullptr;
   ds4_buffer* workspace = nullptr;
+  ds4_buffer* flushed = nullptr;  // flush_caches()
+  std::uint8_t flush_value = 0;
   std::uint64_t workspace_bytes = 0;
   std::uint32_t memory_kind = 0;
   std::uint64_t alignment = 1;
@@ -268,6 +280,26 @@ Result<ds4_weight*> Backend::create_weight(const ds4_weight_desc& desc,
   return weight;
 }
 
+Result<ds4_weight*> Backend::create_weight(const ds4_weight_desc& desc, const Fill& fill) {
+  constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;
+  const ds4_backend_api& api = *state_->api;
+  CallError error;
+  ds4_import* import = nullptr;
+  DS4_CHECK(error.check(api.weight_import_begin(state_->device, &desc, 0, &import, &error),
+                        "weight_import_begin"));
+  std::vector<std::byte> chunk(std::min(kChunk, desc.bytes));
+  for (std::uint64_t at = 0; at < desc.bytes; at += kChunk) {
+    const auto part = std::span(chunk).first(std::min(kChunk, desc.bytes - at));
+    fill(at, part);
+    const ds4_status status = api.weight_import_write(import, at, part.data(), part.size(), &error);
+    if (status != DS4_OK) api.weight_import_abort(import);
+    DS4_CHECK(error.check(status, "weight_import_write"));
+  }
+  ds4_weight* weight = nullptr;
+  DS4_CHECK(error.check(api.weight_import_finish(import, &weight, &error), "weight_import_finish"));
+  return weight;
+}
+
 void Backend::destroy_weight(ds4_weight* weight) noexcept {
   state_->api->weight_destroy(weight);
 }
@@ -331,6 +363,56 @@ Result<void> Backend::run(std::span<const ds4_op* const> ops, const ds4_view& st
   return error.check(s.api->stream_sync(s.stream, &error), "stream_sync");
 }
 
+Result<void> Backend::flush_caches() {
+  const ds4_backend_api& api = *state_->api;
+  CallError error;
+  if (state_->flushed == nullptr) {
+    DS4_TRY(state_->flushed, create_buffer(2 * kBeyondCaches));
+  }
+  DS4_CHECK(error.check(api.buffer_fill(state_->stream, state_->flushed, 0, kBeyondCaches,
+                                        ++state_->flush_value, &error),
+                        "buffer_fill"));
+  return error.check(api.stream_sync(state_->stream, &error), "stream_sync");
+}
+
+Result<double> Backend::read_bandwidth() {
+  using Clock = std::chrono::steady_clock;
+  const ds4_backend_api& api = *state_->api;
+  CallError error;
+  double best = 0;
+  DS4_CHECK(flush_caches());
+  const bool is_host = state_->info.kind == DS4_DEVICE_KIND_CPU;
+  std::vector<std::uint64_t> words(is_host ? kBeyondCaches / 8 : 0, 1);
+  std::atomic<std::uint64_t> total{0};
+  for (int i = 0; i < 5; ++i) {
+    const auto begin = Clock::now();
+    if (is_host) {
+      const auto read = [&](std::uint32_t thread, std::uint32_t threads) {
+        const std::size_t part = words.size() / threads;
+        const std::uint64_t* at = words.data() + thread * part;
+        std::uint64_t sums[8] = {};
+        for (std::size_t k = 0; k + 8 <= part; k += 8) {
+          for (std::size_t j = 0; j < 8; ++j) sums[j] += at[k + j];
+        }
+        for (const std::uint64_t sum : sums) total += sum;
+      };
+      auto call = [](void* arg, std::uint32_t thread, std::uint32_t threads) {
+        (*static_cast<const decltype(read)*>(arg))(thread, threads);
+      };
+      state_->host_state.team.run(call, const_cast<void*>(static_cast<const void*>(&read)));
+    } else {
+      DS4_CHECK(error.check(api.buffer_copy(state_->stream, state_->flushed, kBeyondCaches,
+                                            state_->flushed, 0, kBeyondCaches, &error),
+                            "buffer_copy"));
+      DS4_CHECK(error.check(api.stream_sync(state_->stream, &error), "stream_sync"));
+    }
+    const std::chrono::duration<double> taken = Clock::now() - begin;
+    best = std::max(best, (is_host ? 1.0 : 2.0) * kBeyondCaches / taken.count());
+  }
+  if (is_host && total == 0) return fail(Errc::internal, "the bandwidth probe read nothing");
+  return best;
+}
+
 void Backend::set_workspace_fill(std::optional<std::uint8_t> fill) noexcept {
   state_->workspace_fill = fill;
 }
@@ -389,6 +471,7 @@ HostMemory& Backend::host_memory() noexcept {
   HostState& host = state_->host_state;
   host.memory.calls = host.calls;
   host.memory.live = host.live;
+  host.memory.polls = host.polls;
   return host.memory;
 }
 ds4_device* Backend::device() const noexcept {

@@ -25,11 +25,13 @@ struct OpenOptions {
   std::uint64_t (*process_allocations)() = nullptr;
 };
 
-/// What the host's allocator was asked for, and when it is to fail.
+/// What the host was asked for, and when it is to refuse.
 struct HostMemory {
   std::uint64_t calls = 0;
-  std::uint64_t live = 0;     ///< blocks not given back
-  std::uint64_t fail_at = 0;  ///< the number of the call that gives null; 0: none
+  std::uint64_t live = 0;       ///< blocks not given back
+  std::uint64_t fail_at = 0;    ///< the number of the call that gives null; 0: none
+  std::uint64_t polls = 0;      ///< questions of should_cancel
+  std::uint64_t cancel_at = 0;  ///< the question from which on the answer is yes; 0: never
 };
 
 /// A backend opened through its plain C entry, with one device and one stream: what the op cases
@@ -60,6 +62,9 @@ class Backend {
   [[nodiscard]] bool accepts(const ds4_weight_desc& desc);
   /// Imports a weight in two writes, as chunks arrive from a file.
   Result<ds4_weight*> create_weight(const ds4_weight_desc& desc, std::span<const std::byte> bytes);
+  /// The same in chunks of a few MiB, for weights that are larger than what they are made from.
+  using Fill = std::function<void(std::uint64_t at, std::span<std::byte> out)>;
+  Result<ds4_weight*> create_weight(const ds4_weight_desc& desc, const Fill& fill);
   void destroy_weight(ds4_weight* weight) noexcept;
 
   /// DS4_SUPPORT_*; the reason is appended to `why` when it is given.
@@ -67,6 +72,12 @@ class Backend {
   /// Runs the ops and waits for them. The backend gets copies of the descriptors, which are
   /// overwritten as soon as enqueue returns.
   Result<void> run(std::span<const ds4_op* const> ops, const ds4_view& step);
+
+  /// Overwrites device memory that is larger than any cache.
+  Result<void> flush_caches();
+  /// Bytes per second of reading memory: of the host with all threads where the device computes
+  /// there, else of a copy within the device, which counts twice. The best of five.
+  Result<double> read_bandwidth();
 
   /// The byte that the workspace is filled with before each run; nothing: it is left as it is.
   void set_workspace_fill(std::optional<std::uint8_t> fill) noexcept;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -28,6 +29,10 @@ namespace ds4::conformance {
 [[nodiscard]] double fp8_step(double value, double row_max);
 [[nodiscard]] double fp4_step(double value, double row_max);
 [[nodiscard]] double bf16_step(double value);
+
+/// Cached rows of the model grid: the ends of windows, of pages and of the index's choice.
+inline constexpr std::array<std::uint32_t, 10> kModelCounts{0,   1,   127, 128,  129,
+                                                            511, 512, 513, 4095, 16384};
 
 /// The two RoPE kinds of the model: plain, and YaRN as layers with a ratio have it.
 [[nodiscard]] ds4_rope rope(std::uint32_t dims, bool is_yarn, bool is_inverse = false);

@@ -18,6 +18,8 @@ constexpr std::uint64_t kGuardBytes = 256;
 constexpr std::byte kGuard{0xA5};
 constexpr std::byte kPoison{0xFF};     // NaN as a float and in every code
 constexpr std::byte kPoisonInt{0x5A};  // no id of any case
+// Larger weights of a model's size are made of blocks that repeat.
+constexpr std::size_t kMostDrawnValues = std::size_t{1} << 16;
 
 ds4_view view_of(std::uint32_t dtype, std::span<const std::uint32_t> extents,
                  std::uint32_t row_tail) {
@@ -43,7 +45,7 @@ std::uint32_t int8_block(std::uint32_t dtype, std::uint32_t role) {
   return is_exact || traits->block_elements == 1 ? 0 : traits->block_elements;
 }
 
-/// A random row that decodes to finite values.
+/// A random row that decodes to finite values; gaps are zero.
 void random_row(Random& random, const ds4_view& view, std::byte* row) {
   const std::uint32_t width = view_width(view);
   const bool is_kv = view.dtype == DS4_DTYPE_KV_ROW;
@@ -61,6 +63,8 @@ void random_row(Random& random, const ds4_view& view, std::byte* row) {
   for (std::uint32_t i = 0; i < (head + block - 1) / block; ++i) {
     *at++ = static_cast<std::byte>(exponent + static_cast<int>(random.below(3)));
   }
+  // What is not a block's begins on a word.
+  at = row + round_up(static_cast<std::uint64_t>(at - row), 4);
   for (std::uint32_t i = head; i < width; ++i) {
     const auto value = static_cast<float>(random.normal());
     std::uint32_t bits = 0;
@@ -120,6 +124,19 @@ std::uint32_t Case::extent(std::uint32_t usual, std::uint32_t low, std::uint32_t
   value = std::clamp(value / unit * unit, (low + unit - 1) / unit * unit, std::max(high, usual));
   extents_.push_back(value);
   return value;
+}
+
+std::uint32_t Case::size(const Size& of) {
+  if (options_.is_model) return of.model;
+  return extent(of.usual, of.low, of.unit, of.high);
+}
+
+std::uint32_t Case::width(std::uint32_t dtype, std::uint32_t usual, std::uint32_t model) {
+  const DtypeTraits* traits = find_traits(static_cast<Dtype>(dtype));
+  if (traits == nullptr || traits->block_elements == 1) {
+    return size({.usual = usual, .model = model});
+  }
+  return size({.usual = 256, .model = model, .low = 256, .unit = 256, .high = 1024});
 }
 
 void Case::note_dtype(std::uint32_t dtype) noexcept {
@@ -268,6 +285,9 @@ const Weight& Case::weight(std::uint32_t dtype, std::uint32_t role,
                            std::initializer_list<std::uint32_t> extents, double scale,
                            double offset) {
   const std::uint32_t width = *(extents.end() - 1);
+  if (options_.is_model && offset == 0 && count_of(extents) > kMostDrawnValues) {
+    return import_repeated(dtype, role, extents, scale);
+  }
   std::vector<float> values(count_of(extents));
   for (float& value : values) value = static_cast<float>(offset + scale * random_.normal());
   const auto format = static_cast<Dtype>(dtype);
@@ -301,6 +321,41 @@ const Weight& Case::id_table(std::uint32_t rows, std::uint32_t columns, std::uin
 const Weight& Case::import(std::uint32_t dtype, std::uint32_t role,
                            std::initializer_list<std::uint32_t> extents,
                            const std::vector<std::byte>& bytes, std::vector<float> values) {
+  Weight& weight = add_weight(describe(dtype, role, extents, bytes.size()));
+  weight.values = std::move(values);
+  const ds4_weight_desc desc = describe(dtype, role, extents, bytes.size());
+  if (auto handle = backend_.create_weight(desc, bytes)) {
+    weight.handle = *handle;
+  } else {
+    fail_with(handle.error());
+  }
+  return weight;
+}
+
+const Weight& Case::import_repeated(std::uint32_t dtype, std::uint32_t role,
+                                    std::initializer_list<std::uint32_t> extents, double scale) {
+  const std::uint32_t width = *(extents.end() - 1);
+  const auto row = row_bytes(static_cast<Dtype>(dtype), width);
+  // Other blocks for each weight of a case, and the same ones for all cases of an op.
+  auto blocks = RepeatedBlocks::make(static_cast<Dtype>(dtype), scale, width, weights_.size() + 1);
+  if (!row || !blocks) {
+    fail_with(row ? blocks.error() : row.error());
+    return weights_.emplace_back();
+  }
+  const ds4_weight_desc desc = describe(dtype, role, extents, count_of(extents) / width * *row);
+  Weight& weight = add_weight(desc);
+  weight.repeated = *blocks;
+  const auto fill = [&](std::uint64_t at, std::span<std::byte> out) { (*blocks)->copy(at, out); };
+  if (auto handle = backend_.create_weight(desc, fill)) {
+    weight.handle = *handle;
+  } else {
+    fail_with(handle.error());
+  }
+  return weight;
+}
+
+ds4_weight_desc Case::describe(std::uint32_t dtype, std::uint32_t role,
+                               std::initializer_list<std::uint32_t> extents, std::uint64_t bytes) {
   ds4_weight_desc desc{};
   desc.struct_size = sizeof(desc);
   desc.dtype = dtype;
@@ -308,19 +363,23 @@ const Weight& Case::import(std::uint32_t dtype, std::uint32_t role,
   desc.layer = 7;
   desc.rank = static_cast<std::uint32_t>(extents.size());
   std::copy(extents.begin(), extents.end(), desc.extent);
-  desc.bytes = bytes.size();
+  desc.bytes = bytes;
   desc.name = "conformance";
-  note_dtype(dtype);
+  return desc;
+}
+
+Weight& Case::add_weight(const ds4_weight_desc& desc) {
+  note_dtype(desc.dtype);
   Weight& weight = weights_.emplace_back();
-  weight.width = *(extents.end() - 1);
-  weight.values = std::move(values);
-  if (backend_.has(DS4_CAP_INT8_ACTIVATIONS)) weight.int8_block = int8_block(dtype, role);
-  outcome_.is_int8 = outcome_.is_int8 || weight.int8_block != 0;
-  if (auto handle = backend_.create_weight(desc, bytes)) {
-    weight.handle = *handle;
-  } else {
-    fail_with(handle.error());
+  weight.width = desc.extent[desc.rank - 1];
+  weight.role = desc.role;
+  weight.bytes = desc.bytes;
+  weight.row_count = 1;
+  for (std::uint32_t axis = 0; axis + 1 < desc.rank; ++axis) weight.row_count *= desc.extent[axis];
+  if (backend_.has(DS4_CAP_INT8_ACTIVATIONS)) {
+    weight.int8_block = int8_block(desc.dtype, desc.role);
   }
+  outcome_.is_int8 = outcome_.is_int8 || weight.int8_block != 0;
   return weight;
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "ops/views.hpp"
 #include "tests/conformance/harness/backend.hpp"
 #include "tests/conformance/harness/random.hpp"
+#include "tests/conformance/harness/repeated.hpp"
 #include "tests/conformance/harness/rows.hpp"
 
 namespace ds4::conformance {
@@ -36,14 +38,19 @@ struct Tensor {
 /// A weight on the device with its decoded values.
 struct Weight {
   ds4_weight* handle = nullptr;
-  std::vector<float> values;
+  std::vector<float> values;  ///< empty where `repeated` has them
   std::uint32_t width = 0;
+  std::uint32_t role = 0;
+  std::uint64_t bytes = 0;  ///< of the source
+  std::size_t row_count = 0;
+  std::shared_ptr<const RepeatedBlocks> repeated;  ///< of a weight of a model's true size
   /// Values that share an int8 scale when the device may round what it multiplies with this weight
   /// (DS4_CAP_INT8_ACTIVATIONS); 0: it may not.
   std::uint32_t int8_block = 0;
 
-  [[nodiscard]] std::size_t rows() const { return width == 0 ? 0 : values.size() / width; }
+  [[nodiscard]] std::size_t rows() const { return row_count; }
   [[nodiscard]] std::span<const float> row(std::size_t index) const {
+    if (repeated) return repeated->values(std::uint64_t{index} * width, width);
     return std::span(values).subspan(index * width, width);
   }
 };
@@ -86,6 +93,7 @@ enum class Aspect {
   row_invariance,  ///< the same bits row by row
   allocation,      ///< nothing is allocated in enqueue
   graph,           ///< capture and replay, with the step block changed in between
+  timing,          ///< how long the op takes; nothing is compared
   errors,          ///< fields that cannot be right are refused with the right code
 };
 
@@ -102,6 +110,17 @@ struct CaseOptions {
   /// Sizes that Case::extent() gives, in order; missing ones are drawn when `draws`, else usual.
   std::vector<std::uint32_t> extents;
   bool draws_extents = false;
+  /// Sizes are the model's. Of many rows only a few are judged; the others must have been written.
+  bool is_model = false;
+};
+
+/// A size of a case: the usual one, that of the model (Flash), and what may be drawn.
+struct Size {
+  std::uint32_t usual = 1;
+  std::uint32_t model = 1;
+  std::uint32_t low = 1;
+  std::uint32_t unit = 1;
+  std::uint32_t high = 300;
 };
 
 /// What one case found.
@@ -114,8 +133,12 @@ struct Outcome {
   double worst_limit = 0;
   std::uint64_t values = 0;  ///< that may flip
   std::uint64_t flips = 0;
+  double seconds = 0;             ///< timing: the shortest run
+  double bytes = 0;               ///< timing: weights, activations and cached rows, each once
+  double flops = 0;               ///< timing: multiply and add count as two
   bool is_int8 = false;           ///< a weight of the case may meet int8 activations
   std::uint64_t int8_values = 0;  ///< compared in such a case
+  double int8_flips = 0;          ///< codes that such activations change by chance, at most
   double int8_squares = 0;        ///< sum of (error / estimated error)^2 of these
 };
 
@@ -136,6 +159,11 @@ class Case {
   /// drawn. Asked for before anything that has the size.
   std::uint32_t extent(std::uint32_t usual, std::uint32_t low = 1, std::uint32_t unit = 1,
                        std::uint32_t high = 300);
+  /// The same with the model's own size, where the case has those.
+  std::uint32_t size(const Size& of);
+  /// A size that is the width of weights of this type: whole blocks.
+  std::uint32_t width(std::uint32_t dtype, std::uint32_t usual, std::uint32_t model);
+  [[nodiscard]] bool is_model() const noexcept { return options_.is_model; }
   /// What extent() gave, in order.
   [[nodiscard]] const std::vector<std::uint32_t>& extents() const noexcept { return extents_; }
   /// The element type that a table names the case by: the first one that is not plain.
@@ -177,6 +205,13 @@ class Case {
     return result;
   }
 
+  /// What timing counts besides whole matrices and activations: experts that are chosen, rows of a
+  /// cache or table that are read.
+  void add_work(double bytes, double flops) noexcept {
+    outcome_.bytes += bytes;
+    outcome_.flops += flops;
+  }
+
   /// Runs both roads and compares the outputs; a required op is its own composition.
   void compare(const ds4_op& fused, const std::vector<Check>& checks);
 
@@ -189,6 +224,11 @@ class Case {
   const Weight& import(std::uint32_t dtype, std::uint32_t role,
                        std::initializer_list<std::uint32_t> extents,
                        const std::vector<std::byte>& bytes, std::vector<float> values);
+  const Weight& import_repeated(std::uint32_t dtype, std::uint32_t role,
+                                std::initializer_list<std::uint32_t> extents, double scale);
+  ds4_weight_desc describe(std::uint32_t dtype, std::uint32_t role,
+                           std::initializer_list<std::uint32_t> extents, std::uint64_t bytes);
+  Weight& add_weight(const ds4_weight_desc& desc);
   double sample();
   void fail_with(const Error& error);
   Result<void> restore();
@@ -201,6 +241,7 @@ class Case {
   Result<void> run_repeated(const ds4_op& op, const std::vector<Check>& checks);
   Result<void> run_by_row(const ds4_op& op, const std::vector<Check>& checks);
   Result<void> run_counted(const ds4_op& op);
+  Result<void> run_timed(const ds4_op& op);
   Result<void> run_wrong(const ds4_op& op, const std::vector<Check>& checks);
   Result<void> run_graph(const ds4_op& op, const std::vector<Check>& checks);
   Result<void> same_bits_as(const Outputs& wanted, const Outputs& got,
@@ -210,6 +251,8 @@ class Case {
                             const std::vector<std::byte>& composed);
   Result<void> check_row(const Check& check, std::size_t index, const std::byte* fused,
                          const std::byte* composed);
+  [[nodiscard]] std::vector<bool> judged_rows(const Check& check, std::size_t rows) const;
+  Result<void> check_present(const Check& check, std::size_t index, const std::byte* got) const;
   Result<void> check_ids(const Check& check, std::size_t row, std::size_t columns,
                          const std::byte* fused, const std::byte* composed);
   Result<void> check_value(const Check& check, std::size_t row, std::size_t column, float fused,
@@ -227,7 +270,6 @@ class Case {
   Random sizes_;
   std::vector<std::uint32_t> extents_;
   std::uint32_t dtype_ = DS4_DTYPE_F32;
-  bool has_floats_ = false;
   double tolerance_ = 0;  // c of the check that runs
   // What a comparison calls its two sides.
   std::string_view first_name_ = "fused";

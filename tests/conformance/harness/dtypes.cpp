@@ -1,5 +1,7 @@
 #include "tests/conformance/harness/dtypes.hpp"
 
+#include <algorithm>
+
 #include "format/dtype.hpp"
 
 namespace ds4::conformance {
@@ -26,6 +28,36 @@ std::vector<std::uint32_t> accepted_dtypes(Suite& suite, std::uint32_t role) {
     if (suite.backend().accepts(desc)) result.push_back(dtype);
   }
   return result;
+}
+
+std::vector<std::uint32_t> model_dtypes(Suite& suite, std::uint32_t role) {
+  std::vector<std::uint32_t> wanted{DS4_DTYPE_Q8_0};
+  switch (role) {
+    case DS4_ROLE_EMBEDDING:
+    case DS4_ROLE_ROUTER:
+    case DS4_ROLE_HC_MIX:
+      wanted = {DS4_DTYPE_F16};
+      break;
+    case DS4_ROLE_MATRIX:
+      wanted = {DS4_DTYPE_Q8_0, DS4_DTYPE_F16};
+      break;
+    case DS4_ROLE_EXPERT_GATE:
+    case DS4_ROLE_EXPERT_UP:
+    case DS4_ROLE_EXPERT_DOWN:
+      wanted = {DS4_DTYPE_IQ2_XXS, DS4_DTYPE_Q4_K, DS4_DTYPE_MXFP4};
+      break;
+    default:
+      break;
+  }
+  const std::vector<std::uint32_t> accepted = accepted_dtypes(suite, role);
+  std::erase_if(wanted, [&](std::uint32_t dtype) {
+    return std::find(accepted.begin(), accepted.end(), dtype) == accepted.end();
+  });
+  return wanted;
+}
+
+std::uint32_t model_down_dtype(std::uint32_t gate) noexcept {
+  return gate == DS4_DTYPE_IQ2_XXS ? DS4_DTYPE_Q2_K : gate;
 }
 
 }  // namespace ds4::conformance

@@ -19,10 +19,24 @@ inline constexpr std::array kWeightDtypes{DS4_DTYPE_F32,  DS4_DTYPE_F16,   DS4_D
 /// Those that the backend takes for a role; core converts the others (plugins, weights).
 std::vector<std::uint32_t> accepted_dtypes(Suite& suite, std::uint32_t role);
 
+/// Types that the published Flash files have for a role, of those that the backend takes: Q8_0 and
+/// F16 matrices (which of the two an op has is the op's to know), experts of three recipes.
+std::vector<std::uint32_t> model_dtypes(Suite& suite, std::uint32_t role);
+/// The type of the down projection whose gate and up have this one.
+[[nodiscard]] std::uint32_t model_down_dtype(std::uint32_t gate) noexcept;
+
 /// Calls body(case label, dtype, width, rows): plain F32 on all row choices at a small width, then
 /// every accepted dtype at 256 on the short ones.
 template <class Body>
 void over_dtypes(Suite& suite, std::uint32_t role, std::uint32_t small_width, Body body) {
+  if (suite.is_model()) {
+    for (const std::uint32_t dtype : model_dtypes(suite, role)) {
+      for (const RowCase& rows : suite.rows()) {
+        body(std::string(view_dtype_name(dtype)) + " of Flash", dtype, 256U, rows);
+      }
+    }
+    return;
+  }
   for (const RowCase& rows : suite.rows()) {
     body("f32 width " + std::to_string(small_width), DS4_DTYPE_F32, small_width, rows);
   }

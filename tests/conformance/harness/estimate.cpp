@@ -319,21 +319,29 @@ Estimate weighted(std::span<const Entry> entries, const float* sink, std::size_t
   for (const Entry& entry : entries) weights.push_back(std::exp(entry.logit - top));
   for (const double weight : weights) total += weight;
   const auto count = static_cast<double>(entries.size());
-  for (std::size_t d = 0; d < width; ++d) {
-    for (std::size_t e = 0; e < entries.size(); ++e) {
-      y.value[d] += weights[e] / total * static_cast<double>(entries[e].row[d]);
+  for (double& weight : weights) weight /= total;
+  for (std::size_t e = 0; e < entries.size(); ++e) {
+    const double weight = weights[e];
+    for (std::size_t d = 0; d < width; ++d) {
+      y.value[d] += weight * static_cast<double>(entries[e].row[d]);
     }
-    // A weight's relative error: its logit's, the rounding of the difference to the largest, and
-    // exp itself. It moves y by the distance of the row from y. Then two sums of `count` terms.
-    double squares = square(2 * y.value[d]) + count * square(y.value[d]);
-    for (std::size_t e = 0; e < entries.size(); ++e) {
-      const double weight = weights[e] / total;
-      const double value = static_cast<double>(entries[e].row[d]);
-      const double relative = square(entries[e].logit_error) + square(entries[e].logit - top) + 4;
-      squares += square(weight * (value - y.value[d])) * relative + count * square(weight * value);
-    }
-    y.error[d] = std::sqrt(squares);
   }
+  // A weight's relative error: its logit's, the rounding of the difference to the largest, and
+  // exp itself. It moves y by the distance of the row from y. Then two sums of `count` terms.
+  std::vector<double> squares(width);
+  for (std::size_t d = 0; d < width; ++d) {
+    squares[d] = square(2 * y.value[d]) + count * square(y.value[d]);
+  }
+  for (std::size_t e = 0; e < entries.size(); ++e) {
+    const double weight = weights[e];
+    const double relative = square(entries[e].logit_error) + square(entries[e].logit - top) + 4;
+    for (std::size_t d = 0; d < width; ++d) {
+      const double value = static_cast<double>(entries[e].row[d]);
+      squares[d] +=
+          square(weight * (value - y.value[d])) * relative + count * square(weight * value);
+    }
+  }
+  for (std::size_t d = 0; d < width; ++d) y.error[d] = std::sqrt(squares[d]);
   return y;
 }
 

@@ -98,6 +98,26 @@ std::vector<RowCase> wide_row_grid() {
   return grid;
 }
 
+std::vector<RowCase> model_row_grid(const std::vector<std::uint32_t>& counts) {
+  constexpr std::uint32_t kMostDecodeRows = 8;
+  const auto of = [](std::uint32_t count) {
+    RowCase rows = all_rows(count);
+    if (count <= kMostDecodeRows) return rows;
+    rows.label.append(" of a prefill");
+    rows.decode_rows = 0;
+    rows.prefill_rows = count;
+    rows.range = range_prefill(count);
+    return rows;
+  };
+  std::vector<RowCase> grid;
+  if (counts.empty()) {
+    for (const std::uint32_t count : {1U, 2U, 3U, 5U, 8U, 17U, 64U}) grid.push_back(of(count));
+    grid.push_back(padded());
+  }
+  for (const std::uint32_t count : counts) grid.push_back(of(count));
+  return grid;
+}
+
 RowCase random_rows(Random& random, std::uint32_t most) {
   RowCase result;
   const std::uint32_t held = 1 + random.below(std::max(most, 1U));

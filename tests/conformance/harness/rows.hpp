@@ -48,6 +48,10 @@ struct RowCase {
 /// More kinds of values and row counts around tiles.
 [[nodiscard]] std::vector<RowCase> wide_row_grid();
 
+/// Rows of a model's steps: up to 8 rows of sessions that decode, more as a prefill segment. Empty:
+/// 1, 2, 3, 5 and 8 decode rows, 17 and 64 prefill rows, and both together with padding.
+[[nodiscard]] std::vector<RowCase> model_row_grid(const std::vector<std::uint32_t>& counts);
+
 /// Rows of a step at random: 1 to `most` of them, any range, any kind of values.
 [[nodiscard]] RowCase random_rows(Random& random, std::uint32_t most);
 

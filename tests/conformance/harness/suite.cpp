@@ -22,7 +22,9 @@ constexpr std::array<std::string_view, 6> kTelling{"3 + 5 rows of 10",   "8 rows
 
 bool OpReport::flips_too_often() const {
   // One flip is legal in any number of values: a share cannot be told from a handful.
-  return static_cast<double>(flips) > std::max(1.0, kFlipShare * static_cast<double>(values));
+  // Those of int8 activations are a mean, of which chance takes twice the amount at no time.
+  const double share = kFlipShare * static_cast<double>(values) + 2 * tolerance_scale * int8_flips;
+  return static_cast<double>(flips) > std::max(1.0, share);
 }
 
 double OpReport::int8_deviation() const {
@@ -58,6 +60,7 @@ OpReport summed(std::string op, std::span<const CaseRecord> records, double tole
     report.flips += outcome.flips;
     report.is_int8 = report.is_int8 || outcome.is_int8;
     report.int8_values += outcome.int8_values;
+    report.int8_flips += outcome.int8_flips;
     report.int8_squares += outcome.int8_squares;
     if (outcome.worst_ratio > report.worst_ratio) {
       report.worst_ratio = outcome.worst_ratio;
@@ -81,11 +84,13 @@ std::vector<RowCase> Suite::drawn(std::size_t count, std::string_view of) const 
 }
 
 std::vector<RowCase> Suite::rows() {
+  if (is_model()) return model_row_grid(options_.model_rows);
   std::vector<RowCase> grid = options_.grid == Grid::full ? wide_row_grid() : row_grid();
   return is_drawn_ || counts_only_ ? drawn(grid.size(), "all") : grid;
 }
 
 std::vector<RowCase> Suite::short_rows() {
+  if (is_model()) return model_row_grid(options_.model_rows);
   std::vector<RowCase> grid = short_row_grid();
   return is_drawn_ || counts_only_ ? drawn(grid.size(), "few") : grid;
 }
@@ -108,7 +113,7 @@ void Suite::run_one(const std::string& label, const RowCase& rows, const Body& b
   const std::string full = label + ", " + rows.label;
   if (full.find(options_.only_case) == std::string::npos) return;
 
-  if (options_.most_cases != 0 && !options_.only_number && !is_drawn_) {
+  if (options_.most_cases != 0 && !options_.only_number && !is_drawn_ && !is_model()) {
     const auto end = kTelling.begin() + std::min<std::size_t>(options_.most_cases, kTelling.size());
     if (std::find(kTelling.begin(), end, rows.label) == end) return;
   }
@@ -118,6 +123,7 @@ void Suite::run_one(const std::string& label, const RowCase& rows, const Body& b
   options.repeats = options_.repeats;
   options.tolerance_scale = options_.tolerance_scale;
   options.draws_extents = draws;
+  options.is_model = is_model();
   if (shape_.size() > 1) options.extents.assign(shape_.begin() + 1, shape_.end());
   std::string name = op_ + "/" + full;
   if (is_drawn_) name.append("/").append(std::to_string(drawn_index_));

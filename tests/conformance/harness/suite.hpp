@@ -24,6 +24,7 @@ struct OpReport {
   std::uint64_t flips = 0;
   bool is_int8 = false;  ///< limits have the rounding of activations to int8
   std::uint64_t int8_values = 0;
+  double int8_flips = 0;
   double int8_squares = 0;
   double tolerance_scale = 1;
   std::vector<std::string> failures;  ///< one line each: case label and what differed
@@ -40,7 +41,8 @@ struct OpReport {
 /// How many cases there are.
 enum class Grid {
   quick,  ///< the usual sizes of each op
-  full    ///< more rows and kinds of values, and each case again with two drawn sets of sizes
+  full,   ///< more rows and kinds of values, and each case again with two drawn sets of sizes
+  model   ///< the sizes and types of Flash
 };
 
 /// What a run looks at.
@@ -58,6 +60,8 @@ struct SuiteOptions {
   std::uint32_t fuzz = 0;
   /// Sizes of a drawn case: most rows, then what Case::extent() is to give.
   std::vector<std::uint32_t> shape;
+  /// Row counts of the model grid; empty: the usual ones.
+  std::vector<std::uint32_t> model_rows;
 };
 
 /// One case that ran.
@@ -84,6 +88,8 @@ class Suite {
   /// The rows that an op is tried with: all of the grid's, and a few that differ most.
   [[nodiscard]] std::vector<RowCase> rows();
   [[nodiscard]] std::vector<RowCase> short_rows();
+  /// Whether sizes are a model's: cases then leave out what no model has.
+  [[nodiscard]] bool is_model() const noexcept { return options_.grid == Grid::model; }
   /// Runs one case; its label is "<label>, <rows.label>".
   void run(const std::string& label, const RowCase& rows, const Body& body);
   /// Everything that the options ask for.
@@ -117,6 +123,7 @@ class Suite {
 struct OpCases {
   std::string_view op;
   void (*run)(Suite& suite);
+  bool has_model_sizes = false;  ///< whether the model grid has it
 };
 
 /// Every fused op's cases, by op id, then those of required ops.
