@@ -99,8 +99,8 @@ void run_child(const Settings& settings, std::vector<std::string> arguments, std
   row.stage = stage;
   row.subject = op.empty() ? std::string(stage) : op;
   row.state = State::fail;
-  row.reproduce = "ds4-validate --backend " + settings.backend + " --stage " + std::string(stage) +
-                  (op.empty() ? "" : " --op " + op);
+  row.reproduce = "ds4-validate --backend " + shell_word(settings.backend) + " --stage " +
+                  std::string(stage) + (op.empty() ? "" : " --op " + op);
   if (child.pid < 0) {
     row.detail = "the child cannot be started";
     report.add(std::move(row));
@@ -108,7 +108,7 @@ void run_child(const Settings& settings, std::vector<std::string> arguments, std
   }
   // Drawn cases may be many, and a build with a sanitizer is slow.
   const bool is_long =
-      settings.grid == conformance::Grid::full || settings.fuzz != 0 || kIsSanitized;
+      settings.grid != conformance::Grid::quick || settings.fuzz != 0 || kIsSanitized;
   const auto limit = is_long ? kFullLimit : kQuickLimit;
   std::string text;
   const bool in_time = read_rows(child, Clock::now() + limit, text);

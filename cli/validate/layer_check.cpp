@@ -11,6 +11,7 @@
 #include "tests/conformance/harness/random.hpp"
 #include "validate/layer_compare.hpp"
 #include "validate/layer_history.hpp"
+#include "validate/layer_plan.hpp"
 #include "validate/layer_side.hpp"
 
 namespace ds4::validate {
@@ -23,14 +24,6 @@ constexpr std::uint32_t kMostSingleRows = 16;
 /// Legal divergence of a choice, by the margin of scores (model.md 9).
 constexpr double kExpertMargin = 1e-4;
 constexpr double kReducedMargin = 5e-2;
-
-constexpr TensorRole kExpertRoles[] = {TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps,
-                                       TensorRole::ffn_down_exps};
-
-bool is_expert(TensorRole role) {
-  return std::find(std::begin(kExpertRoles), std::end(kExpertRoles), role) !=
-         std::end(kExpertRoles);
-}
 
 ModelConfig single_layer(const ModelConfig& from, std::uint32_t layer) {
   ModelConfig config = from;
@@ -55,7 +48,7 @@ class LayerCheck {
     const auto count = static_cast<std::uint32_t>(tokens.size());
     const std::uint32_t prefill =
         std::max(std::max(count / 2, 1U), count > kMostSingleRows ? count - kMostSingleRows : 0U);
-    DS4_CHECK(check_memory(count));
+    DS4_CHECK(check_layer_memory(model_, settings_, layer_));
     DS4_CHECK(open({prefill, count - prefill}));
     SessionState session;
     session.position = session.high = kCrossing - prefill;
@@ -85,23 +78,6 @@ class LayerCheck {
   }
 
  private:
-  /// What the layer takes at most, before any of it is read.
-  Result<void> check_memory(std::uint32_t tokens) const {
-    std::uint64_t bytes = 0;
-    const ModelConfig& config = model_.config();
-    for (const TensorRole role : layer_roles(config.ratio(layer_), config.is_hash_routed(layer_))) {
-      const TensorInfo* tensor = model_.layer_tensor(layer_, role);
-      if (tensor == nullptr) continue;
-      const std::uint64_t chosen =
-          std::min<std::uint64_t>(config.experts, std::uint64_t{tokens} * config.experts_used + 1);
-      bytes += is_expert(role) ? tensor->bytes / config.experts * chosen : tensor->bytes;
-    }
-    // Both sides hold it, and the host a chunk of it.
-    if (2 * bytes <= settings_.memory_bytes) return {};
-    return fail(Errc::out_of_memory, "takes up to ", 2 * bytes, " bytes on both sides, of ",
-                settings_.memory_bytes, "; lower --tokens");
-  }
-
   Result<void> open(std::pair<std::uint32_t, std::uint32_t> rows) {
     setup_.config = single_layer(model_.config(), layer_);
     setup_.classes = ratio_classes(setup_.config);
@@ -361,6 +337,7 @@ class LayerCheck {
     if (!reduced_.empty()) {
       remarks += (remarks.empty() ? "" : "; ") + std::string("at reduced precision:");
       for (const std::string& name : reduced_) remarks += " " + name;
+      row_.is_reduced = true;
     }
     if (!remarks.empty()) row_.detail += (row_.detail.empty() ? "" : "; ") + remarks;
   }

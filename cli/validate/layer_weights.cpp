@@ -1,8 +1,5 @@
 #include "validate/layer_weights.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -13,14 +10,6 @@ namespace ds4::validate {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = 8ULL << 20;
-
-/// Lets the system have the file's pages back; they count as ours while they are mapped.
-void give_back(std::span<const std::byte> bytes) {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data()) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size());
-  (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
 
 }  // namespace
 
@@ -127,7 +116,7 @@ Result<void> WeightImporter::import_from(const Source& source, TensorRole role, 
         const auto chunk = from.subspan(at, std::min<std::uint64_t>(kChunkBytes, from.size() - at));
         if (auto done = import->write(to, chunk); !done) return done.error().in("tensor ", name);
         to += chunk.size();
-        give_back(chunk);
+        model_.gguf().release(chunk);
       }
       continue;
     }
@@ -138,7 +127,7 @@ Result<void> WeightImporter::import_from(const Source& source, TensorRole role, 
       if (auto done = import->write(to, row); !done) return done.error().in("tensor ", name);
       to += row.size();
     }
-    give_back(from);
+    model_.gguf().release(from);
   }
   auto weight = import->finish();
   if (!weight) return weight.error().in("tensor ", name);

@@ -107,6 +107,7 @@ void compare_rows(std::span<const float> wanted, std::span<const float> got, std
       row.limit = is_float ? limit : reduced_limit;
       if (is_wrong) row.detail = "row " + std::to_string(at / width);
       if (!is_float && !is_wrong) row.detail = "at reduced precision";
+      row.is_reduced = !is_float && !is_wrong;
     }
   }
 }

@@ -38,12 +38,23 @@ SuiteOptions suite_options(const Session& session, Aspect aspect, const Extent& 
   options.tolerance_scale = settings.tolerance_scale;
   options.fuzz = settings.fuzz;
   options.shape = settings.shape;
+  options.model_rows = settings.model_rows;
   return options;
 }
 
 /// Repeats all cases of an op.
 std::string op_command(const Session& session, std::string_view stage, std::string_view op) {
   return session.command() + " --stage " + std::string(stage) + " --op " + std::string(op);
+}
+
+std::string grid_options(const Settings& settings) {
+  if (settings.grid == conformance::Grid::quick || settings.fuzz != 0) return "";
+  if (settings.grid == conformance::Grid::full) return " --grid full";
+  std::string text = " --grid model";
+  for (std::size_t i = 0; i < settings.model_rows.size(); ++i) {
+    text += (i == 0 ? " --rows " : ",") + std::to_string(settings.model_rows[i]);
+  }
+  return text;
 }
 
 std::string deviation_text(const OpReport& report) {
@@ -56,7 +67,7 @@ std::string reproduce(const Session& session, std::string_view stage, std::strin
                       const CaseRecord& record) {
   const Settings& settings = session.settings();
   std::string text = op_command(session, stage, op) + " --case " + std::to_string(record.number);
-  if (settings.grid == conformance::Grid::full && settings.fuzz == 0) text += " --grid full";
+  text += grid_options(settings);
   if (settings.fuzz != 0) {
     text += " --fuzz 1";
     for (std::size_t i = 0; i < record.shape.size(); ++i) {
@@ -98,7 +109,7 @@ Row summary(const Session& session, std::string_view stage, std::string_view op,
         (row.detail.empty() ? "" : "; ") + record.label + ": " + record.outcome.failure->what;
   }
   if (report.failures.empty()) {
-    row.reproduce = op_command(session, stage, op);
+    row.reproduce = op_command(session, stage, op) + grid_options(session.settings());
     row.detail = report.flips_too_often()
                      ? std::to_string(report.flips) + " of " + std::to_string(report.values) +
                            " values take a neighbouring code, more than "
@@ -124,6 +135,7 @@ void report_op(Session& session, std::string_view stage, std::string_view op,
 void run_cases(Session& session, std::string_view stage, Aspect aspect, const Extent& extent) {
   for (const OpCases& cases : conformance::all_cases()) {
     if (!session.wants_op(cases.op)) continue;
+    if (session.settings().grid == conformance::Grid::model && !cases.has_model_sizes) continue;
     SuiteOptions options = suite_options(session, aspect, extent);
     if (aspect == Aspect::result) options.reference = session.maybe_reference();
     Suite suite(session.backend(), cases.op, std::move(options));

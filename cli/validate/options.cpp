@@ -19,11 +19,9 @@ Result<void> take_grid(Settings& settings, const std::string& text) {
   } else if (text == "full") {
     settings.grid = conformance::Grid::full;
   } else if (text == "model") {
-    return fail(Errc::invalid_argument,
-                "this version has no grid of a model's shapes; --model FILE checks the layers of a "
-                "real file");
+    settings.grid = conformance::Grid::model;
   } else {
-    return fail(Errc::invalid_argument, "expected quick or full, got '", text, "'");
+    return fail(Errc::invalid_argument, "expected quick, full or model, got '", text, "'");
   }
   return {};
 }
@@ -50,18 +48,22 @@ Result<void> take_stages(Settings& settings, const std::string& text) {
   return {};
 }
 
-Result<void> take_shape(Settings& settings, const std::string& text) {
-  std::string number;
-  for (const char c : text + ",") {
-    if (c != ',') {
-      number += c;
-      continue;
+/// Numbers with commas.
+OptionTable::Take store_list(std::vector<std::uint32_t>& target, std::uint64_t low,
+                             std::uint64_t high) {
+  return [&target, low, high](const std::string& text) -> Result<void> {
+    std::string number;
+    for (const char c : text + ",") {
+      if (c != ',') {
+        number += c;
+        continue;
+      }
+      DS4_TRY(const std::uint64_t value, cli::parse_integer(number, low, high));
+      target.push_back(static_cast<std::uint32_t>(value));
+      number.clear();
     }
-    DS4_TRY(const std::uint64_t value, cli::parse_integer(number, 0, 1U << 20));
-    settings.shape.push_back(static_cast<std::uint32_t>(value));
-    number.clear();
-  }
-  return {};
+    return {};
+  };
 }
 
 Result<void> take_op(Settings& settings, const std::string& text) {
@@ -95,7 +97,8 @@ void declare_what(OptionTable& table, Settings& s) {
               cli::store_text(s.backend));
   table.value("--device", "N", Topic::common, "its device (default 0)",
               cli::store_integer(s.device, 0, 1023));
-  table.value("--grid", "quick|full", Topic::common, "how many cases (default quick)",
+  table.value("--grid", "quick|full|model", Topic::common,
+              "how many cases (default quick); model: the sizes and types of Flash",
               [&s](const std::string& text) { return take_grid(s, text); });
   table.value(
       "--stage", "LIST", Topic::common, "stages by name, with commas (default all)",
@@ -115,10 +118,15 @@ void declare_what(OptionTable& table, Settings& s) {
   table.value("--seed", "S", Topic::common, "where drawn values begin (default 1)",
               store_count(s.seed, 0));
   table.value("--shape", "LIST", Topic::diagnostics,
-              "sizes of a drawn case, as a report names them",
-              [&s](const std::string& text) { return take_shape(s, text); });
+              "sizes of a drawn case, as a report names them", store_list(s.shape, 0, 1U << 20));
+  table.value("--rows", "LIST", Topic::common,
+              "row counts of the grid model, 1 to 4096 (default: a few up to 64)",
+              store_list(s.model_rows, 1, 4096));
   table.flag("--isolate", Topic::common, "each stage and op in a process of its own",
              [&s] { s.isolates = true; });
+  table.flag("--perf", Topic::common,
+             "times of ops at the sizes of Flash instead of a judgement (--op, --rows narrow it)",
+             [&s] { s.perf = true; });
   table.value("--json", "FILE", Topic::common, "write the report there too",
               cli::store_text(s.json));
   table.value("--tolerance-scale", "F", Topic::diagnostics,
@@ -134,6 +142,9 @@ void declare_what(OptionTable& table, Settings& s) {
                 s.checks_model = true;
                 return {};
               });
+  table.flag("--plan", Topic::common,
+             "with --model: print the memory that its check takes, and exit",
+             [&s] { s.runtime.shows_plan = true; });
   table.value("--tokens", "N", Topic::common, "tokens of that check (default 8)",
               cli::store_integer(s.tokens, 1, 64));
   table.value("--probe", "FILE", Topic::common,
@@ -194,7 +205,6 @@ OptionTable make_option_table(Settings& settings) {
   OptionTable table("ds4-validate", "Judges a backend against the reference.");
   declare_what(table, settings);
   declare_how(table, settings.runtime);
-  table.unavailable("--perf", "timings of ops");
   table.unavailable("--shadow", "a shadow backend");
   std::string text;
   for (const Stage& stage : stages()) {
@@ -206,12 +216,27 @@ OptionTable make_option_table(Settings& settings) {
 }
 
 Result<void> check_settings(Settings& settings) {
-  if (settings.backend.empty() && !settings.runtime.list_backends && settings.probe.empty()) {
+  if (settings.runtime.shows_plan && !settings.checks_model) {
+    return fail(Errc::invalid_argument, "--plan is of a model's check: --model FILE");
+  }
+  if (settings.backend.empty() && !settings.runtime.list_backends && settings.probe.empty() &&
+      !settings.runtime.shows_plan) {
     return fail(Errc::invalid_argument,
                 "which backend? --backend NAME or FILE (--list-backends shows what there is)");
   }
   if (!settings.shape.empty() && settings.fuzz == 0) {
     return fail(Errc::invalid_argument, "--shape belongs to --fuzz");
+  }
+  if (!settings.model_rows.empty() && settings.grid != conformance::Grid::model && !settings.perf) {
+    return fail(Errc::invalid_argument, "--rows belongs to --grid model and --perf");
+  }
+  if (settings.perf && (settings.checks_model || settings.fuzz != 0 || settings.isolates ||
+                        !settings.stages.empty())) {
+    return fail(Errc::invalid_argument,
+                "--perf judges nothing: it is without --model, --fuzz, --isolate and --stage");
+  }
+  if (settings.grid == conformance::Grid::model && settings.fuzz != 0) {
+    return fail(Errc::invalid_argument, "--grid model has no drawn sizes, --fuzz is without it");
   }
   if (settings.checks_model && (settings.fuzz != 0 || settings.case_number ||
                                 !settings.stages.empty() || settings.isolates)) {

@@ -11,6 +11,7 @@
 #include "loader/check_file.hpp"
 #include "loader/probe.hpp"
 #include "validate/isolate.hpp"
+#include "validate/layer_plan.hpp"
 #include "validate/model_check.hpp"
 #include "validate/options.hpp"
 #include "validate/session.hpp"
@@ -125,7 +126,12 @@ ExitCode judge(const cli::Console& console, Settings& settings,
     if (!settings.rows_fd) {
       (void)print(console, session.title() + ", seed " + std::to_string(settings.seed) + "\n");
     }
-    run_stages(session, report);
+    if (settings.perf) {
+      report.begin_stage("perf", "time, bytes and operations of ops at the sizes of Flash");
+      run_perf(session);
+    } else {
+      run_stages(session, report);
+    }
     report.done();
   }
   const std::chrono::duration<double> taken = Clock::now() - begin;
@@ -159,6 +165,7 @@ ExitCode run_program(const std::vector<std::string>& arguments) {
     return print(console, table.help(*settings.runtime.help, console.colors_stdout()));
   }
   if (settings.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
+  if (settings.runtime.shows_plan) return print_model_plan(console, settings);
   if (!settings.probe.empty()) return probe(console, settings, environment);
   if (settings.runtime.list_backends) {
     const cli::Runtime runtime(console, settings.runtime, environment);

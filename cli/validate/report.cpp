@@ -14,6 +14,7 @@
 namespace ds4::validate {
 namespace {
 
+constexpr std::size_t kSubjectCell = 26;
 constexpr std::size_t kTypeCell = 12;
 constexpr std::array kWords{"ok", "FAIL", "composed", "NO", "skipped"};
 
@@ -65,21 +66,44 @@ void Report::done() {
   if (::write(*settings_.rows_fd, kRowsEnd.data(), kRowsEnd.size()) < 0) ++failures_;
 }
 
+void Report::remark(const std::string& line) {
+  print(line);
+}
+
+void Report::add_timing(const Row& row) {
+  const Timing& timing = *row.timing;
+  if (needs_header_) {
+    print(cell("OP", kSubjectCell) + cell("DTYPE", kTypeCell) + cell_right("MS", 10) +
+          cell_right("MB", 9) + cell_right("GB/S", 8) + cell_right("% OF MEM", 8) +
+          cell_right("GFLOP/S", 9) + "CASE");
+    needs_header_ = false;
+  }
+  const double rate = timing.bytes / timing.seconds;
+  print(cell(row.subject, kSubjectCell) + cell(row.dtype, kTypeCell) +
+        cell_right(cli::decimals(timing.seconds * 1e3, 3), 10) +
+        cell_right(cli::decimals(timing.bytes / 1e6, 2), 9) +
+        cell_right(cli::decimals(rate / 1e9, 2), 8) +
+        cell_right(cli::decimals(100 * rate / timing.bandwidth, 1), 8) +
+        cell_right(cli::decimals(timing.flops / timing.seconds / 1e9, 2), 9) + timing.label);
+}
+
 void Report::add(Row row) {
   if (row.state == State::fail || row.state == State::missing) ++failures_;
   if (row.state != State::skipped) ++checked_;
   if (settings_.rows_fd) {
     const std::string line = row_to_line(row) + "\n";
     if (::write(*settings_.rows_fd, line.data(), line.size()) < 0) ++failures_;
+  } else if (row.timing) {
+    add_timing(row);
   } else {
     if (needs_header_) {
-      print(cell("OP", 22) + cell("DTYPE", kTypeCell) + cell_right("CASES", 6) +
+      print(cell("OP", kSubjectCell) + cell("DTYPE", kTypeCell) + cell_right("CASES", 6) +
             cell_right("WORST-ERR", 10) + cell_right("LIMIT", 9) + " " + cell("STATE", 8) +
             "REPRODUCE");
       needs_header_ = false;
     }
     const std::string type = (row.dtype.empty() ? "-" : row.dtype) + (row.is_int8 ? " int8" : "");
-    std::string line = cell(row.subject, 22) + cell(type, kTypeCell) +
+    std::string line = cell(row.subject, kSubjectCell) + cell(type, kTypeCell) +
                        cell_right(std::to_string(row.cases), 6) +
                        cell_right(row.has_error ? scientific(row.worst_error) : "-", 10) +
                        cell_right(row.has_error ? scientific(row.limit) : "-", 9) + " " +
@@ -97,7 +121,8 @@ void Report::verdict(const std::string& title, double seconds) {
   if (checked_ == 0) {
     line += "nothing was checked";
   } else if (ok()) {
-    line += "all " + std::to_string(checked_) + " lines agree";
+    line += settings_.perf ? std::to_string(checked_) + " timings, no results were compared"
+                           : "all " + std::to_string(checked_) + " lines agree";
   } else {
     line += std::to_string(failures_) + " of " + std::to_string(checked_) + " lines fail";
     const auto first = std::find_if(rows_.begin(), rows_.end(), [](const Row& row) {
@@ -111,6 +136,12 @@ void Report::verdict(const std::string& title, double seconds) {
   line += " (" + cli::decimals(seconds, 1) + " s)";
   if (std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_int8; })) {
     line += "; lines marked int8 allow for activations rounded to int8";
+  }
+  const auto reduced =
+      std::count_if(rows_.begin(), rows_.end(), [](const Row& row) { return row.is_reduced; });
+  if (reduced != 0) {
+    line += "; " + std::to_string(reduced) +
+            " lines pass at REDUCED PRECISION alone (int8 activations or half products)";
   }
   if (settings_.tolerance_scale != 1) line += "; limits were scaled: not conformant";
   print("\n" + line);
@@ -129,8 +160,15 @@ Result<void> Report::write_json(const std::string& title) const {
     json.key("dtype").string(row.dtype).key("cases").unsigned_integer(row.cases);
     if (row.has_error)
       json.key("worst_error").number(row.worst_error).key("limit").number(row.limit);
+    if (row.is_reduced) json.key("reduced_precision").boolean(true);
     if (row.is_int8) json.key("int8_activations").boolean(true);
     if (row.int8_deviation > 0) json.key("int8_deviation").number(row.int8_deviation);
+    if (row.timing) {
+      json.key("case").string(row.timing->label);
+      json.key("seconds").number(row.timing->seconds).key("bytes").number(row.timing->bytes);
+      json.key("flops").number(row.timing->flops);
+      json.key("memory_bytes_per_second").number(row.timing->bandwidth);
+    }
     json.key("state").string(state_word(row.state));
     if (!row.reproduce.empty()) json.key("reproduce").string(row.reproduce);
     if (!row.detail.empty()) json.key("detail").string(row.detail);

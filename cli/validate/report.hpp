@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,15 @@ enum class State {
   skipped,   ///< does not apply to this device
 };
 
+/// How long a case of --perf took, and what it moved.
+struct Timing {
+  std::string label;
+  double seconds = 0;
+  double bytes = 0;
+  double flops = 0;
+  double bandwidth = 0;  ///< bytes per second that memory gives
+};
+
 /// One line of the report: an op with one element type, or one check.
 struct Row {
   std::string stage;
@@ -28,9 +38,11 @@ struct Row {
   double limit = 0;
   bool is_int8 = false;       ///< the device may round activations to int8; the limit has that
   double int8_deviation = 0;  ///< rms of error / estimate of such values; 0: unknown
+  bool is_reduced = false;    ///< passes as reduced precision alone
   State state = State::ok;
   std::string reproduce;  ///< options that repeat the failure
   std::string detail;     ///< of a failure, one line
+  std::optional<Timing> timing;
 };
 
 [[nodiscard]] std::string_view state_word(State state) noexcept;
@@ -43,6 +55,8 @@ class Report {
 
   void begin_stage(std::string_view stage, std::string_view says);
   void add(Row row);
+  /// A line that is not counted.
+  void remark(const std::string& line);
   /// Of an isolated child: tells the parent that every row was written.
   void done();
   /// The last line of the output. `title`: the backend and its device.
@@ -55,6 +69,7 @@ class Report {
 
  private:
   void print(const std::string& line) const;
+  void add_timing(const Row& row);
   const cli::Console& console_;
   const Settings& settings_;
   std::vector<Row> rows_;

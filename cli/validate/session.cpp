@@ -69,15 +69,33 @@ std::string Session::title() const {
   return backend_ ? backend_->title() : target_.name;
 }
 
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string word(1, '\'');
+  for (const char c : text) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word += c;
+    }
+  }
+  return word + '\'';
+}
+
 std::string Session::command() const {
-  std::string text = "ds4-validate --backend " + settings_.backend;
+  std::string text = "ds4-validate --backend " + shell_word(settings_.backend);
   if (settings_.device != 0) text += " --device " + std::to_string(settings_.device);
   for (const auto& [key, value] : settings_.runtime.backend_options) {
-    text += " --backend-option " + key + "=" + value;
+    text += " --backend-option ";
+    text += shell_word(key + "=" + value);
   }
   bool is_first = settings_.backend.find('/') != std::string::npos;  // the backend's own file
   for (const std::filesystem::path& path : settings_.runtime.backend_paths) {
-    if (!is_first) text += " --backend-path " + path.string();
+    if (!is_first) text += " --backend-path " + shell_word(path.string());
     is_first = false;
   }
   return text;
@@ -107,6 +125,12 @@ void Checklist::expect(bool holds, const std::string& otherwise) {
 void Checklist::expect_status(ds4_status got, ds4_status wanted, const std::string& call) {
   expect(got == wanted,
          call + " gives status " + std::to_string(got) + ", wanted " + std::to_string(wanted));
+}
+
+void Checklist::skip(const std::string& why) {
+  if (row_.state == State::fail) return;
+  row_.state = State::skipped;
+  row_.detail = why;
 }
 
 void Checklist::expect(const Result<void>& done) {

@@ -42,6 +42,9 @@ class Session {
   std::unique_ptr<conformance::Backend> reference_;
 };
 
+/// As one word of a shell's command.
+[[nodiscard]] std::string shell_word(std::string_view text);
+
 /// Collects the expectations of one check; the first that is not met is the row's detail.
 class Checklist {
  public:
@@ -50,6 +53,8 @@ class Checklist {
   /// The status that a call must give.
   void expect_status(ds4_status got, ds4_status wanted, const std::string& call);
   void expect(const Result<void>& done);
+  /// Says why the check does not apply here.
+  void skip(const std::string& why);
   [[nodiscard]] bool ok() const noexcept { return row_.state != State::fail; }
   /// The row, with the options that repeat it.
   [[nodiscard]] Row row(const Session& session) const;
@@ -70,10 +75,14 @@ struct Stage {
 
 void run_file(Session& session);
 void run_lifecycle(Session& session);
+/// Part of lifecycle: structs of least size, and longer than this version knows them.
+void run_struct_sizes(Session& session);
 void run_ops(Session& session);
 void run_compositions(Session& session);
 void run_memory(Session& session);
 void run_async(Session& session);
+/// Part of async: imports that the caller or the host gives up in the middle.
+void run_cancelled_imports(Session& session);
 void run_graph(Session& session);
 void run_errors(Session& session);
 /// Part of errors: every op with fields that cannot be right.
@@ -83,5 +92,7 @@ void run_rows(Session& session);
 void run_allocation(Session& session);
 void run_state(Session& session);
 void run_capabilities(Session& session);
+/// --perf, which is no stage of a judgement: nothing is compared.
+void run_perf(Session& session);
 
 }  // namespace ds4::validate

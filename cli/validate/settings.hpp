@@ -21,9 +21,11 @@ struct Settings {
   std::optional<std::uint32_t> case_number;
   std::uint32_t fuzz = 0;
   std::vector<std::uint32_t> shape;
+  std::vector<std::uint32_t> model_rows;  ///< of the grid model; empty: its own
   std::uint64_t seed = 1;
   std::vector<std::string> stages;  ///< empty: all
   bool isolates = false;
+  bool perf = false;
   std::string json;   ///< file; empty: none
   std::string probe;  ///< file; empty: none
   double tolerance_scale = 1;

@@ -139,6 +139,7 @@ void run_async(Session& session) {
   stream_order(session);
   events(session);
   given_up_import(session);
+  run_cancelled_imports(session);
 }
 
 }  // namespace ds4::validate

@@ -1,5 +1,6 @@
 // A capability bit promises behaviour: each one that a device has is exercised.
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -137,6 +138,13 @@ void check_unload(Checklist& list, Session& session) {
     return;
   }
   const std::filesystem::path folder = pattern;
+  struct statvfs system {};
+  if (::statvfs(folder.c_str(), &system) == 0 && (system.f_flag & ST_NOEXEC) != 0) {
+    std::filesystem::remove(folder, error);
+    list.skip("no copy of the file can be opened in " + folder.parent_path().string() +
+              ", which is mounted noexec; TMPDIR names another folder");
+    return;
+  }
   const std::filesystem::path copy = folder / session.target().path.filename();
   std::filesystem::copy_file(session.target().path, copy, error);
   list.expect(!error, "the file cannot be copied: " + error.message());
