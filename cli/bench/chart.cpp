@@ -21,7 +21,9 @@ constexpr double kBottom = 410;
 constexpr const char* kPrefillColor = "#2060c0";
 constexpr const char* kDecodeColor = "#c03030";
 
-double power_below(double value) { return std::pow(10.0, std::floor(std::log10(value))); }
+double power_below(double value) {
+  return std::pow(10.0, std::floor(std::log10(value)));
+}
 
 /// The first of the steps, times a power of ten, that is not below `value`.
 template <std::size_t N>
@@ -118,7 +120,8 @@ Result<std::string> draw_chart(const std::vector<BenchRow>& rows,
   const Scale decode{end_of(&BenchRow::gen_tps)};
 
   std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + decimals(kWidth, 0);
-  out += "\" height=\"" + decimals(kHeight, 0) + "\" font-family=\"sans-serif\" font-size=\"13\">\n";
+  out +=
+      "\" height=\"" + decimals(kHeight, 0) + "\" font-family=\"sans-serif\" font-size=\"13\">\n";
   out += "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
   out += text_at((kLeft + kRight) / 2, 30, "middle", "black", title);
   for (double at = 0; at <= across.end * (1 + 1e-9); at += tick_step(across.end, 6)) {

@@ -30,7 +30,8 @@ Result<std::string> comparison(const std::vector<BenchRow>& first,
                                const std::vector<BenchRow>& second, const std::string& first_name,
                                const std::string& second_name) {
   std::string out = "A: " + first_name + "\nB: " + second_name + "\n";
-  for (const char* title : {"ctx", "prefill A", "prefill B", "B/A", "decode A", "decode B", "B/A"}) {
+  for (const char* title :
+       {"ctx", "prefill A", "prefill B", "B/A", "decode A", "decode B", "B/A"}) {
     out += padded(title, 11);
   }
   out += "\n";

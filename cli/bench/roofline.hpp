@@ -25,10 +25,10 @@ class Roofline {
  private:
   const ModelConfig* config_;
   Roundings roundings_;
-  std::uint64_t weights_ = 0;        // of a token
-  std::uint64_t index_query_ = 0;    // of them, what short contexts do not need
+  std::uint64_t weights_ = 0;      // of a token
+  std::uint64_t index_query_ = 0;  // of them, what short contexts do not need
   std::uint64_t head_ = 0;
-  std::uint64_t routed_ = 0;         // of a token, over all layers
+  std::uint64_t routed_ = 0;  // of a token, over all layers
 };
 
 }  // namespace ds4::bench

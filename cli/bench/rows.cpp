@@ -135,8 +135,8 @@ Result<std::vector<BenchRow>> parse_csv(std::string_view text, std::string_view 
     if (lines[i].empty()) continue;
     const std::vector<std::string_view> cells = split(lines[i]);
     if (cells.size() != columns.size()) {
-      return fail(Errc::bad_file, name, ": line ", i + 1, ": ", cells.size(), " cells, the header has ",
-                  columns.size());
+      return fail(Errc::bad_file, name, ": line ", i + 1, ": ", cells.size(),
+                  " cells, the header has ", columns.size());
     }
     BenchRow row;
     for (std::size_t c = 0; c < cells.size(); ++c) {

@@ -16,7 +16,9 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double per_second(double count, double seconds) { return seconds > 0 ? count / seconds : 0; }
+double per_second(double count, double seconds) {
+  return seconds > 0 ? count / seconds : 0;
+}
 
 std::int32_t likeliest(std::span<const float> logits, std::int32_t end_token) {
   std::int32_t best = -1;
@@ -121,11 +123,10 @@ class Walk {
 
   Result<std::uint64_t> snapshot_bytes() {
     std::uint64_t bytes = 0;
-    DS4_CHECK(
-        engine_.snapshot(session_, [&bytes](std::span<const std::byte> part) -> Result<void> {
-          bytes += part.size();
-          return {};
-        }));
+    DS4_CHECK(engine_.snapshot(session_, [&bytes](std::span<const std::byte> part) -> Result<void> {
+      bytes += part.size();
+      return {};
+    }));
     return bytes;
   }
 

@@ -68,6 +68,13 @@ void add_devices(Table& table, const MemoryPlan& plan) {
   table.text("on the host");
 }
 
+void add_shadow(Table& table, const ShadowMemory& shadow) {
+  std::string note = " (weights copied " + memory_text(shadow.weights.on_device());
+  note += ", in place " + memory_text(shadow.weights.in_place - shadow.in_place_shared);
+  note += " of its own and " + memory_text(shadow.in_place_shared) + " shared)";
+  table.line("shadow on " + shadow.device, shadow.bytes(), note);
+}
+
 std::string verdict(const PlanReport& report) {
   if (report.fits()) return "fits";
   const std::string text = "does not fit: " + shortage(report.plan, report.limits);
@@ -102,6 +109,7 @@ std::string plan_text(const PlanReport& report) {
   if (plan.streams != 0) table.line("streams between devices", plan.streams);
   table.line("host logits", plan.host_logits);
   table.line("program, vocabulary, header", plan.program);
+  if (plan.shadow) add_shadow(table, *plan.shadow);
   if (!plan.shares_host_memory) {
     table.line(plan.devices.size() == 1 ? "total on the device" : "total in memory of devices",
                plan.device_bytes());
@@ -186,6 +194,21 @@ void plan_members(JsonWriter& json, const PlanReport& report) {
   if (plan.devices.size() > 1) json.key("streams").unsigned_integer(plan.streams);
   json.key("host_logits").unsigned_integer(plan.host_logits);
   json.key("program").unsigned_integer(plan.program);
+  if (plan.shadow) {
+    const ShadowMemory& shadow = *plan.shadow;
+    json.key("shadow").begin_object();
+    json.key("backend").string(shadow.device);
+    json.key("in_place").unsigned_integer(shadow.weights.in_place);
+    json.key("in_place_shared").unsigned_integer(shadow.in_place_shared);
+    json.key("copied").unsigned_integer(shadow.weights.copied);
+    json.key("converted").unsigned_integer(shadow.weights.converted);
+    json.key("mirrors").unsigned_integer(shadow.mirrors);
+    json.key("workspace").unsigned_integer(shadow.workspace);
+    json.key("host").unsigned_integer(shadow.host);
+    json.key("host_bytes").unsigned_integer(shadow.host_bytes());
+    json.key("device_bytes").unsigned_integer(shadow.device_bytes());
+    json.end_object();
+  }
   json.key("host_bytes").unsigned_integer(plan.host_bytes());
   json.key("device_bytes").unsigned_integer(plan.device_bytes());
   json.key("headroom")
@@ -229,9 +252,14 @@ ExitCode print_plan(const Runtime& runtime, const std::string& path, const Runti
   }
   const auto text = [&]() -> Result<std::string> {
     DS4_TRY(const EngineDevices placed, devices.for_layers(layers));
-    DS4_TRY(const MemoryPlanner planner,
+    DS4_TRY(MemoryPlanner planner,
             MemoryPlanner::make(*model, MemoryPlanInputs::of(engine), PlacedQuestions::of(placed)));
-    DS4_TRY(const PlanReport report, PlanReport::make(planner, memory_limits(devices.devices)));
+    std::vector<std::shared_ptr<plugins::Device>> all = devices.devices;
+    if (engine.shadow.device) {
+      DS4_CHECK(planner.add_shadow(*engine.shadow.device));
+      all.push_back(engine.shadow.device);
+    }
+    DS4_TRY(const PlanReport report, PlanReport::make(planner, memory_limits(all)));
     return style == PlanStyle::json ? plan_json(report) : plan_text(report);
   }();
   if (!text) {

@@ -107,13 +107,32 @@ ExitCode Runtime::open_device(const plugins::Selected& selected, OpenDevices& ou
   }
   if (is_reference) warn_of_reference(selected.notice.empty());
   auto device = selected.open();
-  if (!device) {
-    console_.error(device.error().in("backend ", selected.backend->name()).what);
-    return device.error().code == Errc::device_lost ? kDeviceLost : kBackendUnusable;
-  }
+  if (!device) return fail_to_open(selected.backend->name(), device.error());
   out.of_name.push_back(out.devices.size());
   out.devices.push_back(*std::move(device));
   return kSuccess;
+}
+
+ExitCode Runtime::open_shadow(const std::optional<ShadowRequest>& request,
+                              std::shared_ptr<plugins::Device>& out) const {
+  if (!request) return kSuccess;
+  auto selected = registry_->select(request->backend);
+  if (!selected) {
+    Error error = selected.error();
+    constexpr std::string_view kOption = "--backend ";  // the option whose value such names are
+    if (error.what.starts_with(kOption)) error.what.replace(0, kOption.size(), "--shadow ");
+    explain_failure(request->backend, error);
+    return selection_exit_code(selected.error().code);
+  }
+  auto device = selected->open();
+  if (!device) return fail_to_open(selected->backend->name(), device.error().in("--shadow"));
+  out = *std::move(device);
+  return kSuccess;
+}
+
+ExitCode Runtime::fail_to_open(const std::string& backend, const Error& error) const {
+  console_.error(error.in("backend ", backend).what);
+  return error.code == Errc::device_lost ? kDeviceLost : kBackendUnusable;
 }
 
 void Runtime::explain_failure(const std::string& request, const Error& error) const {

@@ -46,9 +46,13 @@ class Runtime {
   /// of the backends concerned and gives the exit status; a correctness backend says loudly what it
   /// is.
   ExitCode open_devices(const RuntimeOptions& options, OpenDevices& out) const;
+  /// Opens the device that --shadow names, if it was given: failures as above.
+  ExitCode open_shadow(const std::optional<ShadowRequest>& request,
+                       std::shared_ptr<plugins::Device>& out) const;
 
  private:
   ExitCode open_device(const plugins::Selected& selected, OpenDevices& out) const;
+  ExitCode fail_to_open(const std::string& backend, const Error& error) const;
   void explain_failure(const std::string& request, const Error& error) const;
   void warn_of_idle_options() const;
   void warn_of_reference(bool was_asked_for) const;

@@ -199,7 +199,6 @@ void declare_unavailable_options(OptionTable& table) {
   table.unavailable("--quality", "approximate kernels that could be switched off");
   table.unavailable("--warm-weights", "a warm-up of weight pages");
   table.unavailable("--simulate-used-memory", "a memory simulation");
-  table.unavailable("--shadow", "a shadow backend");
   table.unavailable("--deterministic", "a deterministic mode");
   for (const char* name : {"--dir-steering-file", "--dir-steering-ffn", "--dir-steering-attn"}) {
     table.unavailable(name, "steering");

@@ -17,6 +17,12 @@
 
 namespace ds4::cli {
 
+/// What --shadow asks for.
+struct ShadowRequest {
+  std::string backend = "cpu-reference";  ///< NAME[:device]
+  std::uint32_t every = 1;                ///< checks each Nth step
+};
+
 /// What every program that loads a model is told about model, backend and memory.
 struct RuntimeOptions {
   std::string model;             ///< empty: DS4_MODEL, then ds4flash.gguf
@@ -34,6 +40,7 @@ struct RuntimeOptions {
   Roundings roundings;
   LogLevel log_level = LogLevel::warning;
   ColorMode color = ColorMode::automatic;
+  std::optional<ShadowRequest> shadow;
   bool shows_plan = false;  ///< --plan
   bool shows_version = false;
   std::optional<std::string> help;  ///< the topic, may be empty

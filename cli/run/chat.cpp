@@ -58,11 +58,11 @@ Result<Chat> Chat::make(const cli::Console& console, RunOptions options, Session
 bool Chat::take(const std::string& line) {
   if (line.starts_with("//")) {
     turn(line.substr(1));
-    return true;
+    return !session_.has_finding();
   }
   if (!line.starts_with('/')) {
     turn(line);
-    return true;
+    return !session_.has_finding();
   }
   const std::size_t space = line.find(' ');
   const std::string name = line.substr(0, space);
@@ -143,7 +143,7 @@ Result<cli::ExitCode> run_chat(const cli::Console& console, const RunOptions& op
   }
   const cli::InterruptGuard interrupts(cli::SecondInterrupt::ignored);
   chat_on_terminal(console, chat, home);
-  return cli::kSuccess;
+  return session.has_finding() ? cli::kFailure : cli::kSuccess;
 }
 
 }  // namespace ds4::run

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/numbers.hpp"
+#include "common/shadow.hpp"
 
 namespace ds4::run {
 namespace {
@@ -182,12 +183,18 @@ OptionTable make_option_table(RunOptions& options) {
   declare_session_options(table, options);
   cli::declare_sampling_options(table, options.sampling);
   declare_diagnostics(table, options);
+  cli::declare_shadow_option(table, options.runtime);
   cli::declare_unavailable_options(table);
   table.text_topic("commands", chat_help());
   return table;
 }
 
 Result<void> check_options(const RunOptions& options) {
+  if (options.runtime.shadow && options.runtime.placement) {
+    return fail(Errc::invalid_argument,
+                "--shadow cannot be used together with --place: it checks one device at a time; "
+                "name that with --backend");
+  }
   if (options.prompt && options.prompt_file) {
     return fail(Errc::invalid_argument, "--prompt and --prompt-file cannot be used together");
   }
@@ -218,6 +225,11 @@ Result<void> check_options(const RunOptions& options) {
       return fail(Errc::invalid_argument, idle, " has no effect together with ",
                   options.mode_option);
     }
+  }
+  if (options.runtime.shadow && (options.mode == Mode::inspect || options.mode == Mode::report ||
+                                 options.mode == Mode::dump_tokens)) {
+    return fail(Errc::invalid_argument, "--shadow has no effect together with ",
+                options.mode_option);
   }
   if (!keeps_sessions(options.mode)) {
     for (const auto& [file, name] :

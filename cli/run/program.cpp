@@ -102,8 +102,13 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
       opened != cli::kSuccess) {
     return opened;
   }
+  std::shared_ptr<plugins::Device> shadow;
+  if (const ExitCode opened = runtime.open_shadow(options.runtime.shadow, shadow);
+      opened != cli::kSuccess) {
+    return opened;
+  }
   auto session = Session::open(console, options, path, std::move(devices), runtime.log(),
-                               measured_rows(options));
+                               measured_rows(options), std::move(shadow));
   if (!session) return report_error(console, session.error());
   if (!options.kv_load.empty()) {
     if (auto loaded = (*session)->load_state(options.kv_load); !loaded) {
@@ -114,6 +119,7 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
       options.mode != Mode::generate ? run_measurement(console, options, **session, maybe_prompt)
       : maybe_prompt != nullptr      ? run_one_shot(console, options, **session, *maybe_prompt)
                                      : run_chat(console, options, **session, environment.home);
+  (*session)->say_shadow(console);
   if (!done) return report_error(console, done.error());
   if (!options.kv_save.empty()) {
     if (auto saved = (*session)->save_state(options.kv_save); !saved) {
@@ -137,8 +143,13 @@ ExitCode run_mode(const cli::Console& console, const RunOptions& options,
                   const cli::Environment& environment) {
   if (options.runtime.shows_plan) {
     const cli::Runtime runtime(console, options.runtime, environment);
+    EngineOptions engine = session_options(options, runtime.log(), measured_rows(options));
+    if (const ExitCode opened = runtime.open_shadow(options.runtime.shadow, engine.shadow.device);
+        opened != cli::kSuccess) {
+      return opened;
+    }
     return cli::print_plan(runtime, cli::model_path(options.runtime, environment), options.runtime,
-                           session_options(options, runtime.log(), measured_rows(options)),
+                           engine,
                            options.prints_json ? cli::PlanStyle::json : cli::PlanStyle::text);
   }
   std::optional<std::string> prompt;

@@ -18,11 +18,12 @@ namespace ds4::run {
 class Session {
  public:
   /// Loads `path` on `devices` and opens a session. `logits_rows` > 1 is for measurements that want
-  /// logits of many rows.
+  /// logits of many rows. `shadow`: the device of --shadow, or null.
   static Result<std::unique_ptr<Session>> open(const cli::Console& console,
                                                const RunOptions& options, const std::string& path,
                                                cli::OpenDevices devices, const LogSink& log,
-                                               std::uint32_t logits_rows = 1);
+                                               std::uint32_t logits_rows = 1,
+                                               std::shared_ptr<plugins::Device> shadow = nullptr);
 
   [[nodiscard]] EngineModel& model() noexcept { return *model_; }
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
@@ -38,6 +39,10 @@ class Session {
   Result<void> load_state(const std::string& path);
   /// Errors: those of save_session(); invalid_argument when no session is open.
   Result<void> save_state(const std::string& path);
+  /// Whether a shadow has found an op out of tolerance: the run is over then.
+  [[nodiscard]] bool has_finding() const;
+  /// Says what a shadow has compared, if there is one.
+  void say_shadow(const cli::Console& console) const;
   [[nodiscard]] bool is_open() const noexcept { return model_.has_value(); }
 
  private:
@@ -46,6 +51,7 @@ class Session {
 
   std::string path_;
   cli::OpenDevices devices_;
+  std::shared_ptr<plugins::Device> shadow_;
   std::string backend_;
   LogSink log_;
   std::uint32_t logits_rows_ = 1;

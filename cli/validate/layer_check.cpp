@@ -21,9 +21,6 @@ namespace {
 constexpr std::uint32_t kCrossing = 128;
 constexpr std::uint32_t kContext = 256;
 constexpr std::uint32_t kMostSingleRows = 16;
-/// Legal divergence of a choice, by the margin of scores (model.md 9).
-constexpr double kExpertMargin = 1e-4;
-constexpr double kReducedMargin = 5e-2;
 
 ModelConfig single_layer(const ModelConfig& from, std::uint32_t layer) {
   ModelConfig config = from;
@@ -216,20 +213,21 @@ class LayerCheck {
         if (!compare_choice(reinterpret_cast<const ds4_op_route&>(op), got)) return;
         continue;
       }
-      const Distance found =
+      const OutputComparison found =
           compare_output(output, *reference_, state_, got, columns, settings_.tolerance_scale);
-      if (found.is_wrong) {
-        wrong(name + " " + found.where + " is off by " + short_number(found.error) + ", limit " +
-              short_number(found.limit));
-      } else if (found.is_reduced) {
+      if (found.is_wrong()) {
+        wrong(name + " row " + std::to_string(found.wrong().row) + " is off by " +
+              short_number(found.wrong().error) + ", limit " + short_number(found.wrong().limit));
+      } else if (found.is_reduced()) {
         reduced_.insert(name);
       }
+      const RowDistance& worst = found.worst();
       const bool is_worse =
-          !row_.has_error || found.error * row_.limit > row_.worst_error * found.limit;
-      if (output.nearness != Nearness::exact && found.limit > 0 && is_worse) {
+          !row_.has_error || worst.error * row_.limit > row_.worst_error * worst.limit;
+      if (output.nearness != Nearness::exact && worst.limit > 0 && is_worse) {
         row_.has_error = true;
-        row_.worst_error = found.error;
-        row_.limit = found.limit;
+        row_.worst_error = worst.error;
+        row_.limit = worst.limit;
       }
     }
   }
@@ -241,13 +239,12 @@ class LayerCheck {
     const std::uint32_t k = op.ids.extent[1];
     bool is_same = true;
     for (std::uint32_t r = 0; r < op.ids.extent[0]; ++r) {
-      const std::set<std::int32_t> a(&wanted[r * k], &wanted[r * k] + k);
-      const std::set<std::int32_t> b(&given[r * k], &given[r * k] + k);
       choices_ += k;
-      if (a == b && std::equal(&wanted[r * k], &wanted[r * k] + k, &given[r * k])) continue;
+      const auto a = std::span(wanted).subspan(std::size_t{r} * k, k);
+      const auto b = std::span(given).subspan(std::size_t{r} * k, k);
+      if (std::equal(a.begin(), a.end(), b.begin())) continue;
       is_same = false;
-      const double margin =
-          a == b ? order_margin(op, r, &wanted[r * k], &given[r * k], k) : set_margin(op, r, a, b);
+      const double margin = choice_margin(a, b, [&](std::int32_t id) { return score(op, r, id); });
       ++differing_choices_;
       worst_margin_ = std::max(worst_margin_, margin);
       if (margin > kReducedMargin * settings_.tolerance_scale) {
@@ -258,30 +255,6 @@ class LayerCheck {
       }
     }
     return is_same;
-  }
-
-  double set_margin(const ds4_op_route& op, std::uint32_t row, const std::set<std::int32_t>& a,
-                    const std::set<std::int32_t>& b) {
-    double best = -INFINITY;
-    double worst = INFINITY;
-    for (const std::int32_t id : a) {
-      if (b.count(id) == 0) best = std::max(best, score(op, row, id));
-    }
-    for (const std::int32_t id : b) {
-      if (a.count(id) == 0) worst = std::min(worst, score(op, row, id));
-    }
-    return std::isfinite(best - worst) ? std::abs(best - worst) : INFINITY;
-  }
-
-  double order_margin(const ds4_op_route& op, std::uint32_t row, const std::int32_t* a,
-                      const std::int32_t* b, std::uint32_t k) {
-    double margin = 0;
-    for (std::uint32_t i = 0; i < k; ++i) {
-      if (a[i] != b[i]) {
-        margin = std::max(margin, std::abs(score(op, row, a[i]) - score(op, row, b[i])));
-      }
-    }
-    return margin;
   }
 
   /// The biased score of an expert, from the file (model.md 3.12).
@@ -307,12 +280,6 @@ class LayerCheck {
       result += static_cast<double>(value);
     }
     return result;
-  }
-
-  static std::string short_number(double value) {
-    char text[32];
-    (void)std::snprintf(text, sizeof(text), "%.1e", value);
-    return text;
   }
 
   void wrong(const std::string& what) {

@@ -63,12 +63,10 @@ cli::ExitCode print_model_plan(const cli::Console& console, const Settings& sett
       "file:               " + mebibytes(model->gguf().file_bytes()) + ", " +
       std::to_string(config.layers) + " layers\n" +
       "largest layer:      " + std::to_string(largest) + ", with " +
-      std::to_string(settings.tokens) + " tokens\n" +
-      "weights, each side: " + mebibytes(most) + "\n" +
-      "weights, both:      " + mebibytes(2 * most) + " of " + mebibytes(settings.memory_bytes) +
-      "\n" +
-      "Activations and rows of " + std::to_string(settings.tokens) +
-      " tokens come on top. No tensor was read.\n";
+      std::to_string(settings.tokens) + " tokens\n" + "weights, each side: " + mebibytes(most) +
+      "\n" + "weights, both:      " + mebibytes(2 * most) + " of " +
+      mebibytes(settings.memory_bytes) + "\n" + "Activations and rows of " +
+      std::to_string(settings.tokens) + " tokens come on top. No tensor was read.\n";
   if (!console.write(text)) {
     console.error("standard output does not take the result");
     return cli::kFailure;

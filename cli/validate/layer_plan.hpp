@@ -9,8 +9,8 @@
 
 namespace ds4::validate {
 
-inline constexpr TensorRole kExpertRoles[] = {
-    TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps, TensorRole::ffn_down_exps};
+inline constexpr TensorRole kExpertRoles[] = {TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps,
+                                              TensorRole::ffn_down_exps};
 [[nodiscard]] bool is_expert(TensorRole role) noexcept;
 
 /// Bytes of a layer's weights that a check holds at most on one side, from the header alone: of the

@@ -1,13 +1,11 @@
 #include "validate/model_ends.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
+#include "engine/op_compare.hpp"
 #include "ops/views.hpp"
 #include "tests/conformance/harness/random.hpp"
-#include "validate/layer_compare.hpp"
 #include "validate/layer_weights.hpp"
 
 namespace ds4::validate {
@@ -83,33 +81,26 @@ class OneOp {
 /// What one side gives for one op; empty when it does not have the op.
 using SideResult = Result<std::vector<float>>;
 
-/// Adds the worst relative distance of rows to the row of the report.
-void compare_rows(std::span<const float> wanted, std::span<const float> got, std::size_t width,
-                  double limit, double reduced_limit, Row& row) {
-  for (std::size_t at = 0; at + width <= wanted.size(); at += width) {
-    double squares = 0;
-    double norm = 0;
-    for (std::size_t i = at; i < at + width; ++i) {
-      const auto w = static_cast<double>(wanted[i]);
-      const auto difference = static_cast<double>(got[i]) - w;
-      // NaN on both sides is agreement; on one side it stays NaN here and fails below.
-      if (std::isnan(w) && std::isnan(got[i])) continue;
-      squares += difference * difference;
-      norm += w * w;
-    }
-    const double error = squares == 0 ? 0 : std::sqrt(squares / std::max(norm, 1e-30));
-    const bool is_float = error <= limit;
-    const bool is_wrong = !is_float && !(error <= reduced_limit);
-    if (is_wrong) row.state = State::fail;
-    if (!(error <= row.worst_error) || !row.has_error) {
-      row.has_error = true;
-      row.worst_error = error;
-      row.limit = is_float ? limit : reduced_limit;
-      if (is_wrong) row.detail = "row " + std::to_string(at / width);
-      if (!is_float && !is_wrong) row.detail = "at reduced precision";
-      row.is_reduced = !is_float && !is_wrong;
-    }
+/// Adds the worst distance of rows of one slice of the logits to the row of the report.
+void compare_rows(std::span<const float> wanted, std::span<const float> got, std::uint32_t width,
+                  double tolerance_scale, Row& row) {
+  const auto rows = static_cast<std::uint32_t>(wanted.size() / width);
+  OutputComparison found(
+      {"logits", make_view(nullptr, 0, DS4_DTYPE_F32, {rows, width}), Nearness::product},
+      tolerance_scale);
+  for (std::uint32_t r = 0; r < rows; ++r) {
+    const std::size_t at = std::size_t{r} * width;
+    found.add(r, std::as_bytes(wanted.subspan(at, width)), std::as_bytes(got.subspan(at, width)));
   }
+  if (found.is_wrong()) row.state = State::fail;
+  const RowDistance& worst = found.is_wrong() ? found.wrong() : found.worst();
+  if (row.has_error && !(worst.error > row.worst_error)) return;
+  row.has_error = true;
+  row.worst_error = worst.error;
+  row.limit = worst.limit;
+  row.is_reduced = !found.is_wrong() && found.is_reduced();
+  if (found.is_wrong()) row.detail = "row " + std::to_string(worst.row);
+  if (!found.is_wrong() && found.is_reduced()) row.detail = "at reduced precision";
 }
 
 SideResult embed_on(const ModelFile& model, const std::shared_ptr<plugins::Device>& device,
@@ -232,8 +223,8 @@ Result<void> check_head(const ModelFile& model, const Sides& sides, const Settin
       row.state = State::composed;
       return {};
     }
-    compare_rows(wanted, *got, parts.size(), kSingleLimit * settings.tolerance_scale,
-                 kReducedLimit * settings.tolerance_scale, row);
+    compare_rows(wanted, *got, static_cast<std::uint32_t>(parts.size()), settings.tolerance_scale,
+                 row);
   }
   return {};
 }

@@ -205,7 +205,6 @@ OptionTable make_option_table(Settings& settings) {
   OptionTable table("ds4-validate", "Judges a backend against the reference.");
   declare_what(table, settings);
   declare_how(table, settings.runtime);
-  table.unavailable("--shadow", "a shadow backend");
   std::string text;
   for (const Stage& stage : stages()) {
     text += "  " + std::string(stage.name) + std::string(14 - stage.name.size(), ' ') +

@@ -30,8 +30,7 @@ ds4_status import_large(Backend& backend, ds4_weight** weight) {
   const ds4_backend_api& api = backend.api();
   const ds4_weight_desc desc = large_desc();
   ds4_import* import = nullptr;
-  const ds4_status begun =
-      api.weight_import_begin(backend.device(), &desc, 0, &import, nullptr);
+  const ds4_status begun = api.weight_import_begin(backend.device(), &desc, 0, &import, nullptr);
   if (begun != DS4_OK) return begun;
   std::vector<float> chunk(kChunk / sizeof(float));
   for (std::uint64_t at = 0; at < desc.bytes; at += kChunk) {
@@ -94,7 +93,8 @@ void cancelled_by_host(Session& session) {
     list.expect_status(got, was_told ? DS4_E_CANCELLED : DS4_OK,
                        "an import that the host cancels at question " + std::to_string(k));
     if (weight != nullptr) backend.destroy_weight(weight);
-    list.expect(backend.host_memory().live <= before, "a cancelled import keeps memory of the host");
+    list.expect(backend.host_memory().live <= before,
+                "a cancelled import keeps memory of the host");
     list.expect((*op)->run());
   }
   // The device takes the next import.

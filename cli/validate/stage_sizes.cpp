@@ -1,5 +1,5 @@
-// Part of lifecycle: every struct with a size is passed in memory that ends where it ends, and again
-// longer than this version knows it, as a newer host passes it.
+// Part of lifecycle: every struct with a size is passed in memory that ends where it ends, and
+// again longer than this version knows it, as a newer host passes it.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>

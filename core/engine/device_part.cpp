@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.hpp"
+#include "engine/memory_kind.hpp"
 #include "engine/memory_planner.hpp"
 #include "engine/selection_layout.hpp"
 #include "ops/views.hpp"
@@ -17,23 +18,11 @@ DevicePart::~DevicePart() {
 }
 
 Result<void> DevicePart::allocate(const KvStore& store, const DeviceMemory& planned) {
-  DS4_CHECK(choose_memory());
+  DS4_TRY(memory_kind_, fastest_memory(*device));
   DS4_TRY(stream, device->create_stream());
   DS4_CHECK(allocate_kv(store));
   DS4_CHECK(allocate_results());
   return allocate_steps(planned.workspace);
-}
-
-/// Everything that ops touch lies where they run fastest; the order of the device's table has no
-/// meaning.
-Result<void> DevicePart::choose_memory() {
-  for (const std::uint32_t kind :
-       {DS4_MEMORY_DEVICE, DS4_MEMORY_UNIFIED, DS4_MEMORY_HOST, DS4_MEMORY_HOST_PINNED}) {
-    if (device->memory_kind(kind) == nullptr) continue;
-    memory_kind_ = kind;
-    return {};
-  }
-  return fail(Errc::unsupported, "device ", device->info().name, " names no kind of memory");
 }
 
 Result<plugins::Buffer> DevicePart::create(std::uint64_t bytes, std::uint32_t usage,

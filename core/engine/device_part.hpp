@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/shadow_side.hpp"
 #include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
 #include "kv/kv_store.hpp"
@@ -53,8 +54,8 @@ class DevicePart {
   Result<void> build_plans();
 
   // device_part_run.cpp: a step.
-  /// The one place where work is handed to the device.
-  Result<void> enqueue(const Plan& plan) const;
+  /// A plan as it is handed to the device.
+  [[nodiscard]] ds4_submission submission(const Plan& plan) const;
   Result<void> write_block(std::span<const std::int32_t> words) const;
   /// The streams of the first `streams.size()` / (streams * width) rows.
   Result<void> write_streams(const Plan& plan, std::span<const float> streams) const;
@@ -77,6 +78,11 @@ class DevicePart {
   /// Entries `begin`.. of the page table of a class.
   Result<void> send_entries(std::size_t ratio_class, std::size_t begin,
                             std::span<const std::int32_t> entries) const;
+  // shadow_open.cpp
+  /// What a shadow of this part looks at.
+  [[nodiscard]] ShadowSetup shadow_setup() const;
+
+  // device_part_run.cpp
   /// Waits for queued work, whose host memory is about to change; what it reports is known already.
   void drain() const;
 
@@ -91,7 +97,6 @@ class DevicePart {
   std::vector<plugins::Buffer> pools, tables;  ///< by ratio class; empty where no layer has it
 
  private:
-  Result<void> choose_memory();
   Result<void> allocate_kv(const KvStore& store);
   Result<void> allocate_results();
   Result<void> allocate_steps(std::uint64_t planned_workspace);

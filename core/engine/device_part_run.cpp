@@ -4,13 +4,13 @@
 
 namespace ds4 {
 
-Result<void> DevicePart::enqueue(const Plan& plan) const {
+ds4_submission DevicePart::submission(const Plan& plan) const {
   ds4_submission submission{};
   submission.count = static_cast<std::uint32_t>(plan.ops().size());
   submission.ops = plan.ops().data();
   submission.step = plan.step().block;
   submission.workspace = workspace_view_;
-  return stream->enqueue(submission);
+  return submission;
 }
 
 Result<void> DevicePart::write_block(std::span<const std::int32_t> words) const {

@@ -65,6 +65,10 @@ std::vector<StageReport> Engine::stages() const {
   }
   return out;
 }
+std::optional<ShadowReport> Engine::shadow_report() const {
+  if (!state_->shadow) return std::nullopt;
+  return state_->shadow->report();
+}
 
 Result<SessionId> Engine::create_session() {
   DS4_TRY(const SessionState* const session, state_->store.open_session());

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "engine/memory_plan.hpp"
+#include "engine/shadow_options.hpp"
 #include "kv/kv_store.hpp"
 #include "model/model_file.hpp"
 #include "plan/placement.hpp"
@@ -44,6 +46,7 @@ struct EngineOptions {
   std::uint32_t restore_points = 8;   ///< states to go back to, of all sessions together
   Roundings roundings;
   Selections selections = Selections::internal;
+  ShadowOptions shadow;  ///< a second device that checks every op; none by default
   LogSink log;
   std::function<void(const LoadProgress&)> on_load;
 };
@@ -151,6 +154,8 @@ class Engine {
   [[nodiscard]] const MemoryPlan& memory_plan() const noexcept;
   /// In the order of the pass; one where there is one device.
   [[nodiscard]] std::vector<StageReport> stages() const;
+  /// What the shadow has compared so far; nothing without EngineOptions::shadow.
+  [[nodiscard]] std::optional<ShadowReport> shadow_report() const;
 
   /// An empty session. Errors: out_of_memory when all slots are in use.
   Result<SessionId> create_session();
@@ -164,7 +169,8 @@ class Engine {
   ///
   /// Errors: invalid_argument (malformed request: nothing has changed), out_of_memory (no page
   /// left, with who holds them: nothing has changed), device failures (each session named is where
-  /// it was, if its rings still hold that, else at a restore point, else empty).
+  /// it was, if its rings still hold that, else at a restore point, else empty), internal with
+  /// ShadowFinding::text when a shadow finds an op out of tolerance (the same).
   Result<StepOutput> step(const StepRequest& request);
 
   /// Pages that such rows would need in one step, and what is there; for a scheduler, which asks

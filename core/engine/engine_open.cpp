@@ -17,7 +17,7 @@ Result<void> Engine::State::open() {
   DS4_CHECK(allocate_results());
   DS4_CHECK(load_parts());
   for (const auto& part : parts) memory += part->memory;
-  return {};
+  return open_shadow();
 }
 
 /// Prefill rows that a step can have: those that no session has room for would only take memory.
@@ -26,9 +26,14 @@ std::uint32_t Engine::State::prefill_room() const {
 }
 
 Result<void> Engine::State::plan_memory() {
-  DS4_TRY(const MemoryPlanner planner,
+  DS4_TRY(MemoryPlanner planner,
           MemoryPlanner::make(model, MemoryPlanInputs::of(options), PlacedQuestions::of(devices)));
-  DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(devices.devices)));
+  std::vector<std::shared_ptr<plugins::Device>> all = devices.devices;
+  if (options.shadow.device) {
+    DS4_CHECK(planner.add_shadow(*options.shadow.device));
+    all.push_back(options.shadow.device);
+  }
+  DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(all)));
   return {};
 }
 
@@ -45,7 +50,8 @@ Result<void> Engine::State::check_options() const {
   DS4_CHECK(in_range("restore points", options.restore_points, 0, 1024));
   DS4_CHECK(
       in_range("logits rows", options.logits_rows, 1, options.decode_rows + options.prefill_rows));
-  return in_range("pages percent", options.pages_percent, 1, 100);
+  DS4_CHECK(in_range("pages percent", options.pages_percent, 1, 100));
+  return in_range("every of the shadow", options.shadow.every, 1, UINT32_MAX);
 }
 
 Result<void> Engine::State::check_placement() const {
@@ -54,6 +60,9 @@ Result<void> Engine::State::check_placement() const {
   if (placement.layers.size() != model.config().layers) {
     return fail(Errc::invalid_argument, "the placement is for ", placement.layers.size(),
                 " layers, the model has ", model.config().layers);
+  }
+  if (options.shadow.device && count > 1) {
+    return fail(Errc::unsupported, "a shadow checks a model on one device, this one is on ", count);
   }
   std::vector<bool> is_used(count, false);
   for (const PlacedSpan& span : placement.spans()) {

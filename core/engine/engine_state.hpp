@@ -7,6 +7,7 @@
 #include "engine/device_part.hpp"
 #include "engine/engine.hpp"
 #include "engine/memory_planner.hpp"
+#include "engine/shadow.hpp"
 #include "kv/kv_layout.hpp"
 #include "kv/kv_store.hpp"
 #include "kv/snapshot.hpp"
@@ -109,6 +110,7 @@ struct Engine::State {
   PartShape part_shape;
   std::vector<std::unique_ptr<DevicePart>> parts;  // by device
   std::vector<StageRef> stages;
+  std::unique_ptr<Shadow> shadow;  // null without one; refers to the first part
 
  private:
   // engine_open.cpp
@@ -120,6 +122,7 @@ struct Engine::State {
   Result<void> allocate();
   Result<void> allocate_results();
   Result<void> load_parts();
+  Result<void> open_shadow();
 
   // engine_step.cpp
   Result<void> collect(const StepRequest& request);

@@ -219,7 +219,11 @@ Result<void> Engine::State::run_stage(const StageRef& at, std::size_t step_class
   if (options.selections == Selections::forced) {
     DS4_CHECK(part.write_forced(here.span, request.forced));
   }
-  DS4_CHECK(part.enqueue(here.plans[step_class]));
+  const Plan& plan = here.plans[step_class];
+  const ds4_submission work = part.submission(plan);
+  DS4_CHECK(shadow ? shadow->enqueue(
+                         work, {&plan.step(), blocks[step_class].words, &store, options.sessions})
+                   : part.stream->enqueue(work));
   if (options.selections == Selections::internal) return {};
   return part.read_choices(here.span, segments.rows(), host_choices);
 }

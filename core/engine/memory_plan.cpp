@@ -30,15 +30,31 @@ std::string kv_and_weights(const MemoryPlan& plan, const DeviceMemory& of) {
 }
 
 std::string parts(const MemoryPlan& plan) {
-  return kv_and_weights(plan, plan) + ", the rest " +
+  std::string text = kv_and_weights(plan, plan);
+  if (plan.shadow) {
+    const ShadowMemory& shadow = *plan.shadow;
+    text += ", the shadow on " + shadow.device + " " + memory_text(shadow.bytes()) +
+            " (weights once more " + memory_text(shadow.weights.on_device());
+    text += ", in place " + memory_text(shadow.weights.in_place - shadow.in_place_shared) + ")";
+  }
+  return text + ", the rest " +
          memory_text(plan.step + plan.staging + plan.streams + plan.host_logits + plan.program);
 }
 
-/// What the plan puts into the memory that a bound is about.
+/// What the plan puts into the memory that a bound is about. A shadow counts as the device behind
+/// the last one.
 DeviceMemory held(const MemoryPlan& plan, const MemoryLimits::Device& limit) {
   DeviceMemory sum;
-  for (const std::size_t index : limit.of) sum += plan.devices[index];
+  for (const std::size_t index : limit.of) {
+    if (index < plan.devices.size()) sum += plan.devices[index];
+  }
   return sum;
+}
+
+std::uint64_t needed(const MemoryPlan& plan, const MemoryLimits::Device& limit) {
+  const bool has_shadow = plan.shadow && std::find(limit.of.begin(), limit.of.end(),
+                                                   plan.devices.size()) != limit.of.end();
+  return held(plan, limit).bytes() + (has_shadow ? plan.shadow->device_bytes() : 0);
 }
 
 std::string shortage_text(const std::string& who, std::uint64_t need, const char* where,
@@ -92,7 +108,7 @@ double MemoryPlan::bytes_per_token() const noexcept {
 std::uint64_t MemoryPlan::host_bytes() const noexcept {
   std::uint64_t bytes = weights.in_place + staging + streams + host_logits + program;
   for (const DeviceMemory& entry : devices) bytes += entry.shares_host_memory ? entry.bytes() : 0;
-  return bytes;
+  return bytes + (shadow ? shadow->host_bytes() : 0);
 }
 
 std::uint64_t MemoryPlan::device_bytes() const noexcept {
@@ -105,7 +121,7 @@ bool fits(const MemoryPlan& plan, const MemoryLimits& limits) {
   const MemoryBound* host = limits.host.tightest();
   return (host == nullptr || within(plan.host_bytes(), host->available)) &&
          std::all_of(limits.devices.begin(), limits.devices.end(), [&](const auto& limit) {
-           return within(held(plan, limit).bytes(), limit.bound.available);
+           return within(needed(plan, limit), limit.bound.available);
          });
 }
 
@@ -115,11 +131,12 @@ std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits) {
     return shortage_text("the model", plan.host_bytes(), "host", parts(plan), *host);
   }
   for (const MemoryLimits::Device& limit : limits.devices) {
+    const std::uint64_t need = needed(plan, limit);
+    if (within(need, limit.bound.available)) continue;
     const DeviceMemory sum = held(plan, limit);
-    if (within(sum.bytes(), limit.bound.available)) continue;
     const bool is_all = plan.devices.size() == 1;
-    return shortage_text(is_all ? "the model" : sum.share + " on " + sum.device, sum.bytes(),
-                         "device", is_all ? parts(plan) : kv_and_weights(plan, sum), limit.bound);
+    return shortage_text(is_all ? "the model" : sum.share + " on " + sum.device, need, "device",
+                         is_all ? parts(plan) : kv_and_weights(plan, sum), limit.bound);
   }
   return "the model fits";
 }

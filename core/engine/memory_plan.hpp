@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,6 @@
 #include "base/result.hpp"
 
 namespace ds4 {
-
 /// Bytes of the weights of a model, by how they come to the device.
 struct WeightMemory {
   std::uint64_t tensors = 0;
@@ -28,6 +28,22 @@ struct PageMemory {
   std::uint64_t page_bytes = 0;  ///< kPageRows compressed rows of every layer of this ratio
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return page_bytes * pages; }
+};
+
+/// What a shadow adds (EngineOptions::shadow).
+struct ShadowMemory {
+  std::string device;
+  bool shares_host_memory = false;
+  WeightMemory weights;
+  std::uint64_t in_place_shared =
+      0;                        ///< of those in place: pages that the engine's device reads too
+  std::uint64_t mirrors = 0;    ///< copies of rings, pages, activations, logits and step block
+  std::uint64_t workspace = 0;  ///< scratch of its ops and of compositions
+  std::uint64_t host = 0;       ///< what is compared, descriptors, chunks of weights
+
+  [[nodiscard]] std::uint64_t host_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t device_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return host_bytes() + device_bytes(); }
 };
 
 /// What one device will hold of an engine. All figures are bytes.
@@ -74,9 +90,12 @@ struct MemoryPlan : DeviceMemory {
   std::uint64_t host_logits = 0;  ///< logits that a step returns
   std::uint64_t program = 0;      ///< program, libraries, vocabulary, the file's header
 
+  std::optional<ShadowMemory> shadow;
+
   /// Bytes of compressed rows that one more token takes, on average over a page.
   [[nodiscard]] double bytes_per_token() const noexcept;
-  /// What the engine will hold in memory of the host, with what devices hold that share it.
+  /// What the engine will hold in memory of the host, with what devices and the shadow hold that
+  /// share it.
   [[nodiscard]] std::uint64_t host_bytes() const noexcept;
   /// What it will hold in memory that devices have of their own.
   [[nodiscard]] std::uint64_t device_bytes() const noexcept;
@@ -93,10 +112,10 @@ struct MemoryLimits {
   /// are one device reached by several backends.
   struct Device {
     MemoryBound bound;
-    std::vector<std::size_t> of;  ///< indexes of MemoryPlan::devices
+    std::vector<std::size_t> of;  ///< indexes of MemoryPlan::devices; their number: the shadow
   };
   HostMemory host;
-  std::vector<Device> devices;  ///< those that do not share the host's
+  std::vector<Device> devices;  ///< those that do not share the host's; a shadow is the last
 };
 
 /// True when need and headroom are within every bound.

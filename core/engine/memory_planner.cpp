@@ -114,7 +114,7 @@ Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInpu
   MemoryPlanner planner(model, inputs);
   for (std::size_t d = 0; d < questions.devices.size(); ++d) {
     planner.parts_.push_back(
-        {std::move(questions.devices[d]), questions.placement.share(d), {}, {}});
+        {std::move(questions.devices[d]), questions.placement.share(d), {}, {}, {}});
   }
   for (const PlacedSpan& span : questions.placement.spans()) {
     planner.parts_[span.device].spans.push_back(span.span);
@@ -141,6 +141,7 @@ Result<void> MemoryPlanner::add_weights(Part& part) {
     const std::string name(item.tensor->name);
     DS4_TRY(const WeightChoice choice, choose_weight(*model_, item, name, ask));
     ++weights.tensors;
+    part.in_place.push_back(choice.is_in_place ? item.tensor->bytes : 0);
     if (choice.is_in_place) {
       weights.in_place += item.tensor->bytes;
       continue;
@@ -181,6 +182,7 @@ Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context) const {
     plan += *memory;
     plan.devices.push_back(*std::move(memory));
   }
+  if (shadow_) DS4_CHECK(plan_shadow(plan));
   return plan;
 }
 
@@ -330,8 +332,11 @@ MemoryLimits memory_limits(std::span<const std::shared_ptr<plugins::Device>> dev
     if (uses_host_memory(*devices[d])) {
       // The free bytes that such a device reports leave out the page cache; MemAvailable knows
       // better.
-      limits.host.bounds.push_back(
-          {std::string("all of ") + info.name, info.total_bytes, info.total_bytes});
+      const std::string source = std::string("all of ") + info.name;
+      const bool is_known =
+          std::any_of(limits.host.bounds.begin(), limits.host.bounds.end(),
+                      [&source](const MemoryBound& bound) { return bound.source == source; });
+      if (!is_known) limits.host.bounds.push_back({source, info.total_bytes, info.total_bytes});
       continue;
     }
     const std::uint64_t free = info.free_bytes != 0 ? info.free_bytes : info.total_bytes;

@@ -88,6 +88,11 @@ class MemoryPlanner {
   static Result<MemoryPlanner> make(const ModelFile& model, MemoryPlanInputs inputs,
                                     PlanQuestions questions);
 
+  /// Plans a shadow on `second`, which outlives the planner, into every plan from here on; for an
+  /// engine of one device.
+  /// Errors: as make().
+  Result<void> add_shadow(const plugins::Device& second);
+
   /// The plan for `context` tokens a session; a step holds no more prefill rows than that.
   /// Errors: those of KvLayout::make and Plan::build.
   [[nodiscard]] Result<MemoryPlan> plan(std::uint32_t context) const;
@@ -107,6 +112,7 @@ class MemoryPlanner {
     DeviceShare share;
     std::vector<PassSpan> spans;
     WeightMemory weights;
+    std::vector<std::uint64_t> in_place;  ///< bytes that stay in place, by tensor
     [[nodiscard]] std::string place() const;
   };
   MemoryPlanner(const ModelFile& model, MemoryPlanInputs inputs)
@@ -119,10 +125,13 @@ class MemoryPlanner {
                          DeviceMemory& memory, std::uint64_t& staging) const;
   [[nodiscard]] bool is_placed() const noexcept { return parts_.size() > 1; }
 
+  Result<void> plan_shadow(MemoryPlan& plan) const;
+
   const ModelFile* model_;
   MemoryPlanInputs inputs_;
   std::vector<Part> parts_;
   std::uint64_t chunk_bytes_ = 0;  // of the largest write while importing
+  std::shared_ptr<const MemoryPlanner> shadow_;
 };
 
 /// What plans on these devices have to fit into; none: the host alone. `root` as for

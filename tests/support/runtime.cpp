@@ -27,11 +27,15 @@ TemporaryFolder::~TemporaryFolder() {
 
 namespace {
 
-std::shared_ptr<plugins::Device> open_with(std::string_view name, std::uint32_t threads,
+std::filesystem::path built(std::string_view name) {
+  return std::filesystem::path(DS4_BACKEND_FOLDER) /
+         ("libds4-backend-" + std::string(name) + ".so");
+}
+
+std::shared_ptr<plugins::Device> open_with(const std::filesystem::path& path, std::string_view name,
+                                           std::uint32_t threads,
                                            const plugins::BackendOptions& options,
                                            const std::function<void(ds4_backend_api&)>& change) {
-  const auto path =
-      std::filesystem::path(DS4_BACKEND_FOLDER) / ("libds4-backend-" + std::string(name) + ".so");
   plugins::HostOptions host_options;
   host_options.team = std::make_shared<ThreadTeam>(threads);
   host_options.options = options;
@@ -53,12 +57,18 @@ std::shared_ptr<plugins::Device> open_with(std::string_view name, std::uint32_t 
 
 std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
                                              const plugins::BackendOptions& options) {
-  return open_with(name, threads, options, {});
+  return open_with(built(name), name, threads, options, {});
+}
+
+std::shared_ptr<plugins::Device> open_device_of(const std::filesystem::path& path,
+                                                std::string_view name, std::uint32_t threads,
+                                                const plugins::BackendOptions& options) {
+  return open_with(path, name, threads, options, {});
 }
 
 std::shared_ptr<plugins::Device> open_changed_device(
     std::string_view name, const std::function<void(ds4_backend_api&)>& change) {
-  return open_with(name, 1, {}, change);
+  return open_with(built(name), name, 1, {}, change);
 }
 
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec) {

@@ -44,6 +44,11 @@ std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_
 std::shared_ptr<plugins::Device> open_changed_device(
     std::string_view name, const std::function<void(ds4_backend_api&)>& change);
 
+/// The same of the backend file at `path`.
+std::shared_ptr<plugins::Device> open_device_of(const std::filesystem::path& path,
+                                                std::string_view name, std::uint32_t threads,
+                                                const plugins::BackendOptions& options = {});
+
 /// Writes and opens the model of a spec.
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec);
 

@@ -9,7 +9,7 @@
 #include "format/dtype.hpp"
 #include "format/half.hpp"
 #include "format/quants/quants.hpp"
-#include "tests/conformance/harness/row_codec.hpp"
+#include "ops/row_codec.hpp"
 
 namespace ds4::conformance {
 namespace {

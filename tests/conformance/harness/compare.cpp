@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "ops/op_table.hpp"
+#include "ops/row_codec.hpp"
 #include "plan/lowering/lowering.hpp"
 #include "tests/conformance/harness/case.hpp"
-#include "tests/conformance/harness/row_codec.hpp"
 #include "tests/conformance/tolerances.hpp"
 
 // The comparison of results. What else a case may look at is in aspects.cpp.

@@ -145,6 +145,7 @@ BOOST_AUTO_TEST_CASE(small_models_stay_within_their_plans) {
   program(micro, {"--ctx", "32768"}, words(400));
   program(wide, {"--ctx", "4096", "--prefill-chunk", "256", "-t", "2"}, words(300));
   program(tiny, {"--ctx", "1024", "-t", "4", "--no-row-storage"}, words(40));
+  program(micro, {"--ctx", "4096", "--shadow", "cpu-reference:every=4"}, words(200));
 }
 
 // Weights, activations and pages of some hundred MB each.
@@ -160,6 +161,8 @@ BOOST_AUTO_TEST_CASE(large_models_stay_within_their_plans) {
   not_absurd(probe(vocabulary, {"ctx=512", "prefill=256", "logits=256", "tokens=300"}));
   not_absurd(program(experts, {"--ctx", "1024", "-t", "2"}, words(150)));
   not_absurd(program(vocabulary, {"--ctx", "1024", "-t", "2"}, words(20)));
+  not_absurd(program(experts, {"--ctx", "1024", "-t", "2", "--shadow", "cpu-reference:every=8"},
+                     words(60)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

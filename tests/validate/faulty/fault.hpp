@@ -37,6 +37,11 @@ enum class Planted : int {
   padding_rows,
   nibble_order,
   crashes,
+  // Of these a shadow is asked, not ds4-validate.
+  coarse_router,
+  blind_router,
+  lacks_page_rows,
+  strays,
   writes_past_structs,
   refuses_newer_structs,
   cancels,

@@ -9,7 +9,8 @@ BOOST_AUTO_TEST_SUITE(bench_probe)
 BOOST_AUTO_TEST_CASE(every_byte_is_read_by_any_number_of_threads) {
   for (const std::uint32_t threads : {1U, 2U, 3U}) {
     ThreadTeam team(threads);
-    for (const std::uint64_t bytes : {std::uint64_t{64}, std::uint64_t{192}, std::uint64_t{1} << 20}) {
+    for (const std::uint64_t bytes :
+         {std::uint64_t{64}, std::uint64_t{192}, std::uint64_t{1} << 20}) {
       const auto probe = probe_bandwidth(team, bytes, 2);
       BOOST_TEST_REQUIRE(probe.ok(), probe.error().what);  // sums are checked inside
       BOOST_TEST(probe->bytes == bytes);

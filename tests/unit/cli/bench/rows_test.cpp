@@ -43,7 +43,8 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_again) {
   BOOST_TEST(back.kvcache_bytes == 5'000'000'000U);
   BOOST_TEST(back.ratio == 0.55);
   BOOST_TEST(back.backend == "b");
-  BOOST_TEST(csv_line(back) == csv_line(*parse_csv(csv_header() + csv_line(back), "f.csv")->begin()));
+  BOOST_TEST(csv_line(back) ==
+             csv_line(*parse_csv(csv_header() + csv_line(back), "f.csv")->begin()));
 }
 
 BOOST_AUTO_TEST_CASE(columns_are_found_by_name_and_unknown_ones_are_skipped) {
@@ -65,13 +66,15 @@ BOOST_AUTO_TEST_CASE(what_is_no_result_is_named_with_its_line) {
   BOOST_TEST(complaint(head + "1,2\n") == "f.csv: line 2: 2 cells, the header has 3");
   BOOST_TEST(complaint(head + "1,2,3\n4,fast,6\n") ==
              "f.csv: line 3: prefill_tps is 'fast', expected a number");
-  BOOST_TEST(complaint(head + "-1,2,3\n") == "f.csv: line 2: ctx_tokens is '-1', expected a number");
-  BOOST_TEST(complaint(head + "1,-2,3\n") == "f.csv: line 2: prefill_tps is '-2', expected a number");
+  BOOST_TEST(complaint(head + "-1,2,3\n") ==
+             "f.csv: line 2: ctx_tokens is '-1', expected a number");
+  BOOST_TEST(complaint(head + "1,-2,3\n") ==
+             "f.csv: line 2: prefill_tps is '-2', expected a number");
 }
 
 BOOST_AUTO_TEST_CASE(medians_are_taken_by_context) {
-  const auto out = medians({row(20, 5, 50), row(10, 1, 10), row(10, 9, 30), row(10, 2, 20),
-                            row(20, 7, 70)});
+  const auto out =
+      medians({row(20, 5, 50), row(10, 1, 10), row(10, 9, 30), row(10, 2, 20), row(20, 7, 70)});
   BOOST_TEST_REQUIRE(out.size() == 2U);
   BOOST_TEST(out[0].ctx_tokens == 10U);
   BOOST_TEST(out[0].prefill_tps == 2.0);

@@ -1,4 +1,4 @@
-#include "tests/conformance/harness/row_codec.hpp"
+#include "ops/row_codec.hpp"
 
 #include <cmath>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "format/half.hpp"
 
-namespace ds4::conformance {
+namespace ds4 {
 namespace {
 
 float e4m3(std::uint8_t code) {
@@ -72,4 +72,4 @@ std::vector<float> decode_view_row(std::uint32_t dtype, std::uint32_t width, std
   return values;
 }
 
-}  // namespace ds4::conformance
+}  // namespace ds4
