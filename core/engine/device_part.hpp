@@ -83,8 +83,9 @@ class DevicePart {
   [[nodiscard]] ShadowSetup shadow_setup() const;
 
   // device_part_run.cpp
-  /// Waits for queued work, whose host memory is about to change; what it reports is known already.
-  void drain() const;
+  /// Waits for queued work, whose host memory is about to change. False when some of it failed; the
+  /// log says what.
+  bool drain() const;
 
   const PartShape& shape;
   std::shared_ptr<plugins::Device> device;

@@ -84,10 +84,10 @@ Result<void> DevicePart::send_entries(std::size_t ratio_class, std::size_t begin
   return stream->write(table, begin * sizeof(std::int32_t), std::as_bytes(entries));
 }
 
-void DevicePart::drain() const {
-  if (const Result<void> done = stream->sync(); !done && shape.options->log) {
-    shape.options->log(LogLevel::debug, "engine", done.error().what);
-  }
+bool DevicePart::drain() const {
+  const Result<void> done = stream->sync();
+  if (!done && shape.options->log) shape.options->log(LogLevel::debug, "engine", done.error().what);
+  return done.ok();
 }
 
 }  // namespace ds4

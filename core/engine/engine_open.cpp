@@ -12,6 +12,7 @@ Result<void> Engine::State::open() {
   DS4_CHECK(plan_memory());
   make_parts();
   segments.reserve(options.decode_rows + options.prefill_rows, options.sessions + 1);
+  queued_points.reserve(options.restore_points + options.sessions);
   // Everything but the weights comes first: what fails here fails before minutes of loading.
   DS4_CHECK(allocate());
   DS4_CHECK(allocate_results());

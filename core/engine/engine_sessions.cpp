@@ -13,11 +13,24 @@ Result<SessionState*> Engine::State::open_session(SessionId session) {
 }
 
 void Engine::State::drain() {
-  for (const auto& part : parts) part->drain();
+  bool is_good = true;
+  for (const auto& part : parts) is_good &= part->drain();
+  if (!is_good) drop_queued_points();
+}
+
+void Engine::State::drop_queued_points() {
+  for (const std::uint32_t point : queued_points) store.drop_point(point);
+  queued_points.clear();
 }
 
 Result<void> Engine::State::sync() {
-  for (const auto& part : parts) DS4_CHECK(part->stream->sync());
+  for (const auto& part : parts) {
+    auto done = part->stream->sync();
+    if (done) continue;
+    drop_queued_points();
+    return done;
+  }
+  queued_points.clear();
   return {};
 }
 
@@ -82,10 +95,12 @@ Result<bool> Engine::State::keep_point(SessionState& session, std::uint32_t posi
   for (const auto& part : parts) {
     const auto copied = part->copy_rings(part->restore_rings, *point, part->rings, session.slot);
     if (copied) continue;
-    drain();
     store.drop_point(*point);
+    drain();
     return copied.error();
   }
+  // Whether the copy goes well is known when the stream is waited for next.
+  queued_points.push_back(*point);
   return true;
 }
 

@@ -165,6 +165,7 @@ Result<void> Engine::State::save(const SessionState& session, const SnapshotSink
   }();
   if (!done) {
     drain();  // reads into the staging buffer may be queued
+    drop_queued_points();
     return done.error();
   }
   LittleEndianWriter end;

@@ -65,9 +65,11 @@ struct Engine::State {
   void go_back(SessionState& session, std::uint32_t position);
   /// Copies the session's rings for a restore point; device to device, waits for nothing.
   Result<bool> keep_point(SessionState& session, std::uint32_t position, bool is_kept);
-  /// Waits for queued copies, whose host memory is about to change; what they report is known
-  /// already.
+  /// Waits for queued copies, whose host memory is about to change. Points whose copies may have
+  /// failed go.
   void drain();
+  /// Drops the restore points whose copies may be what failed.
+  void drop_queued_points();
 
   // engine_snapshot.cpp
   [[nodiscard]] SnapshotShape snapshot_shape();
@@ -104,6 +106,7 @@ struct Engine::State {
   std::vector<std::int32_t> previous_argmax;  // what -1 - k of the next step names
   std::vector<LayerChoices> host_choices;
   StepSegments segments;
+  std::vector<std::uint32_t> queued_points;  // copied since work was last known to be good
   std::uint32_t serial = 0;
   std::uint32_t sampled_rows = 0;  // rows of the last step that -1 - k may name
 

@@ -163,9 +163,11 @@ Result<StepOutput> Engine::State::step(const StepRequest& request) {
   const auto step_class = static_cast<std::size_t>(planned - part_shape.classes.begin());
   if (Result<void> done = run(step_class, request); !done) {
     drain();
+    drop_queued_points();
     give_up();
     return done.error();
   }
+  queued_points.clear();
   advance();
   keep_points();
 
