@@ -104,6 +104,7 @@ Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
   }
   for (std::uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     sweep.run = first_run + repeat;
+    sweep.warms_up = options.warms_up && repeat == 0;  // each engine once
     DS4_CHECK(run_sweep(options, sweep));
   }
   return {};

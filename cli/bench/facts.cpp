@@ -86,6 +86,7 @@ void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
     json.key("gen_tokens").unsigned_integer(row.gen_tokens);
     json.key("gen_tps").number(row.gen_tps);
     json.key("gen_first_ms").number(row.gen_first_ms);
+    json.key("gen_steady_tokens").unsigned_integer(row.gen_steady_tokens);
     json.key("gen_steady_tps").number(row.gen_steady_tps);
     json.key("gen_p50_ms").number(row.gen_p50_ms);
     json.key("gen_p99_ms").number(row.gen_p99_ms);
@@ -96,6 +97,7 @@ void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
     json.key("ratio").number(row.ratio);
     json.key("prefill_roofline_tps").number(row.prefill_roofline_tps);
     json.key("prefill_ratio").number(row.prefill_ratio);
+    json.key("backend").string(row.backend);
     json.end_object();
   }
   json.end_array();

@@ -89,7 +89,8 @@ void declare_sweep(OptionTable& table, BenchOptions& options) {
               });
   table.value("--repeat", "R", Topic::common, "sweeps; each is listed (default 1)",
               cli::store_integer(options.repeats, 1, 1000));
-  table.flag("--warmup", Topic::common, "one small evaluation first that is not counted",
+  table.flag("--warmup", Topic::common,
+             "one small evaluation of each engine first that is not counted",
              [&options] { options.warms_up = true; });
   table.value("--probe-mib", "N", Topic::diagnostics,
               "MiB that the bandwidth probe reads (default 2048, less where memory is short); 0: "
@@ -160,6 +161,16 @@ Result<void> check_options(const BenchOptions& options) {
     return fail(Errc::invalid_argument, "--ctx-alloc ", *options.allocation,
                 " must exceed --ctx-max and --gen-tokens together, ",
                 options.last + options.generated);
+  }
+  if (!options.svg.empty() && options.mode != Mode::compare && options.first == options.last) {
+    return fail(Errc::invalid_argument,
+                "--svg draws at least two contexts, --ctx-start is --ctx-max");
+  }
+  if (options.mode == Mode::gate && options.generated < 2) {
+    return fail(Errc::invalid_argument, "--gate compares steady decoding; -n must be at least 2");
+  }
+  if (options.mode == Mode::gate && options.csv == options.baseline) {
+    return fail(Errc::invalid_argument, "--csv and --gate name the same file");
   }
   if (options.mode == Mode::gate && options.probe_bytes == 0) {
     return fail(Errc::invalid_argument, "--gate compares ratios; it needs the probe");

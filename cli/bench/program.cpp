@@ -84,8 +84,9 @@ ExitCode print_comparison(const Call& call, const std::vector<BenchRow>& a,
                           const std::vector<BenchRow>& b) {
   const auto text = comparison(a, b, call.options.compared[0], call.options.compared[1]);
   if (!text) return report(call.console, text.error());
+  const ExitCode printed = print(call.console, *text);
   const ExitCode drawn = draw_pair(call, a, b);
-  return drawn == cli::kSuccess ? print(call.console, *text) : drawn;
+  return printed == cli::kSuccess ? drawn : printed;
 }
 
 ExitCode compare_files(const Call& call) {
@@ -100,7 +101,6 @@ ExitCode compare_files(const Call& call) {
 ExitCode compare_backends(const Call& call) {
   BenchOptions options = call.options;
   if (options.csv.empty()) options.csv = "/dev/null";  // standard output is for the ratios
-  options.svg.clear();                                 // drawn of both, at the end
   auto results = Results::open(options, call.console);
   if (!results) return report(call.console, results.error());
   const cli::Runtime runtime(call.console, options.runtime, call.environment);
@@ -142,8 +142,8 @@ ExitCode compare(const Call& call) {
 
 std::string loss_line(const Loss& loss) {
   return std::string(loss.what) + " at " + std::to_string(loss.ctx_tokens) +
-         " tokens: " + cli::decimals(loss.now, 4) + " of the roofline, was " +
-         cli::decimals(loss.before, 4) + " (" +
+         " tokens: " + cli::decimals(loss.now, 7) + " of the roofline, was " +
+         cli::decimals(loss.before, 7) + " (" +
          cli::decimals(100 * (loss.now / loss.before - 1), 1) + " %)";
 }
 
@@ -160,6 +160,10 @@ ExitCode gate(const Call& call) {
     const ExitCode done = bench_backend(runtime, call.options, call.model(), call.options.runtime,
                                         call.arguments, first_run, *results);
     if (done != cli::kSuccess) return done;
+    if (results->rows().back().roofline_tps <= 0) {
+      call.console.error("--gate: the memory of the device is not probed, so rows have no ratios");
+      return cli::kFailure;
+    }
     const std::vector<BenchRow> rows(results->rows().begin() + static_cast<std::ptrdiff_t>(before),
                                      results->rows().end());
     auto found = losses(*baseline, rows, kGateShare);

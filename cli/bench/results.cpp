@@ -1,6 +1,7 @@
 #include "bench/results.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,12 +31,12 @@ Result<Results> Results::open(const BenchOptions& options, const cli::Console& c
   }
   Results results(options, console);
   if (!options.csv.empty()) {
-    results.csv_ = ::open(options.csv.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    // What it holds stays until there is a run to put in its place.
+    results.csv_ = ::open(options.csv.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (results.csv_ < 0) {
       return fail(Errc::io, options.csv, ": cannot be written: ", std::strerror(errno));
     }
   }
-  DS4_CHECK(results.write_csv(csv_header()));
   return results;
 }
 
@@ -60,8 +61,15 @@ Result<void> Results::write_csv(std::string_view text) {
 }
 
 Result<void> Results::describe(const RunFacts& facts) {
-  if (!facts_) facts_ = facts;
-  if (options_->csv.empty()) return {};
+  if (facts_) return {};
+  facts_ = facts;
+  struct stat kind {};
+  const bool is_file = csv_ >= 0 && ::fstat(csv_, &kind) == 0 && S_ISREG(kind.st_mode);
+  if (is_file && ::ftruncate(csv_, 0) != 0) {
+    return fail(Errc::io, options_->csv, ": cannot be written: ", std::strerror(errno));
+  }
+  DS4_CHECK(write_csv(csv_header()));
+  if (!is_file) return {};  // nothing lies beside a device or a pipe
   return write_whole(options_->csv + ".meta.json", facts_json(*facts_));
 }
 

@@ -20,7 +20,8 @@ class Results {
   Results& operator=(Results&&) = delete;
   ~Results();
 
-  /// Facts of the run, beside the CSV file. Errors: io.
+  /// Begins the CSV, with the facts of the run beside its file; of several runs the first counts.
+  /// Errors: io.
   Result<void> describe(const RunFacts& facts);
   /// Errors: io.
   Result<void> add(const BenchRow& row);

@@ -114,9 +114,11 @@ class Walk {
     if (sweep_.bytes_per_second <= 0) return;
     row.probe_gbps = sweep_.bytes_per_second / 1e9;
     row.roofline_tps = sweep_.bytes_per_second / static_cast<double>(row.token_bytes);
-    const std::uint32_t chunk = std::min(engine_.options().prefill_rows, row.prefill_tokens);
-    const double chunks = std::ceil(static_cast<double>(row.prefill_tokens) / chunk);
-    const double bytes = chunks * sweep_.roofline->prefill_bytes(chunk);
+    const std::uint32_t chunk = engine_.options().prefill_rows;
+    const std::uint32_t rest = row.prefill_tokens % chunk;
+    const std::uint32_t whole = row.prefill_tokens / chunk;
+    const double bytes = whole * sweep_.roofline->prefill_bytes(chunk) +
+                         (rest != 0 ? sweep_.roofline->prefill_bytes(rest) : 0);
     row.prefill_roofline_tps = row.prefill_tokens * sweep_.bytes_per_second / bytes;
     row.prefill_ratio = row.prefill_tps / row.prefill_roofline_tps;
   }
@@ -150,9 +152,10 @@ class Walk {
 Result<void> run_sweep(const BenchOptions& options, const Sweep& sweep) {
   DS4_TRY(const SessionId id, sweep.engine->create_session());
   const OpenSession session(*sweep.engine, id);
-  if (options.warms_up && sweep.run == 1) {
-    const auto few = sweep.tokens.first(std::min<std::size_t>(sweep.tokens.size(), 32));
-    DS4_TRY([[maybe_unused]] const SyncReport warm, sync(*sweep.engine, id, few));
+  if (sweep.warms_up) {
+    const auto few = sweep.tokens.first(std::min<std::uint32_t>(options.last, 32));
+    DS4_TRY([[maybe_unused]] const SyncReport warm,
+            sync(*sweep.engine, id, few, {}, sweep.cancelled));
     DS4_TRY([[maybe_unused]] const std::uint32_t back, sweep.engine->rewind(id, 0));
   }
   Walk walk(options, sweep, id);

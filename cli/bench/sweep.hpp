@@ -23,6 +23,7 @@ struct Sweep {
   double bytes_per_second = 0;  ///< of the probe; 0: no ceilings, no ratios
   std::string backend;
   std::uint32_t run = 1;
+  bool warms_up = false;  ///< evaluates a few tokens first
 
   std::function<Result<void>(const BenchRow&)> on_row;
   /// Decoded tokens of a frontier. May be empty.

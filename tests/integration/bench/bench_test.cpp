@@ -127,6 +127,10 @@ BOOST_AUTO_TEST_CASE(two_backends_take_turns_and_two_files_are_divided) {
   BOOST_TEST(out.out.find("B/A") != std::string::npos, out.out);
   BOOST_TEST(must(bench::parse_csv(read(file("all.csv")), "all.csv")).size() == 12U);
 
+  const Finished bare = run(sweep({"--compare", "cpu-reference,cpu-reference", "--warmup"}));
+  BOOST_TEST(bare.status == 0, bare.err);
+  BOOST_TEST(!std::filesystem::exists("/dev/null.meta.json"));
+
   BenchRow row;
   row.ctx_tokens = 64;
   row.prefill_tps = 8;
@@ -187,6 +191,14 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_done_is_one_line) {
   const Finished few = run(sweep({"--prompt-file", file("short.txt")}));
   BOOST_TEST(few.status == 1);
   BOOST_TEST(few.err.find("--ctx-max asks for 100") != std::string::npos, few.err);
+}
+
+BOOST_AUTO_TEST_CASE(old_results_stay_until_there_are_new_ones) {
+  std::ofstream(file("old.csv")) << "old";
+  const Finished out =
+      run({"-m", file("no.gguf"), "--backend", "cpu-reference", "--csv", file("old.csv")});
+  BOOST_TEST(out.status == 1);
+  BOOST_TEST(read(file("old.csv")) == "old");
 }
 
 BOOST_AUTO_TEST_CASE(a_text_is_evaluated_plainly_or_as_a_message) {

@@ -58,6 +58,10 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
              std::string::npos);
   BOOST_TEST(complaint({"--gate", "c", "--probe-mib", "0"}) ==
              "--gate compares ratios; it needs the probe");
+  BOOST_TEST(complaint({"--gate", "c", "-n", "1"}) ==
+             "--gate compares steady decoding; -n must be at least 2");
+  BOOST_TEST(complaint({"--gate", "c", "--csv", "c"}) == "--csv and --gate name the same file");
+  BOOST_TEST(complaint({"--svg", "c", "--ctx-start", "9", "--ctx-max", "9"}).starts_with("--svg"));
   BOOST_TEST(complaint({"--step-mul", "0.5"}).find("--step-mul") != std::string::npos);
   BOOST_TEST(complaint({"--gen-tokens", "x"}).find("got 'x'") != std::string::npos);
 }

@@ -66,6 +66,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_result_is_named_with_its_line) {
   BOOST_TEST(complaint(head + "1,2\n") == "f.csv: line 2: 2 cells, the header has 3");
   BOOST_TEST(complaint(head + "1,2,3\n4,fast,6\n") ==
              "f.csv: line 3: prefill_tps is 'fast', expected a number");
+  for (const char* endless : {"inf", "nan", "1e300", "1e-320"}) {
+    BOOST_TEST(complaint(head + "1," + endless + ",3\n").find("expected a number") !=
+               std::string::npos);
+  }
   BOOST_TEST(complaint(head + "-1,2,3\n") ==
              "f.csv: line 2: ctx_tokens is '-1', expected a number");
   BOOST_TEST(complaint(head + "1,-2,3\n") ==
