@@ -30,8 +30,8 @@ std::uint64_t layer_weight_bytes(const ModelFile& model, std::uint32_t layer,
     if (tensor == nullptr) continue;
     // One expert stands in for all before the reference has chosen.
     const std::uint64_t chosen =
-        std::min<std::uint64_t>(config.experts, std::uint64_t{tokens} * config.experts_used + 1);
-    bytes += is_expert(role) ? tensor->bytes / config.experts * chosen : tensor->bytes;
+        std::min<std::uint64_t>(config.stored(), std::uint64_t{tokens} * config.experts_used + 1);
+    bytes += is_expert(role) ? tensor->bytes / config.stored() * chosen : tensor->bytes;
   }
   return bytes;
 }
@@ -45,7 +45,7 @@ Result<void> check_layer_memory(const ModelFile& model, const Settings& settings
 }
 
 cli::ExitCode print_model_plan(const cli::Console& console, const Settings& settings) {
-  const auto model = cli::open_model(settings.runtime.model);
+  const auto model = cli::open_model(settings.runtime.model, ModelChecks::header);
   if (!model) {
     console.error(model.error().what);
     return cli::kFailure;

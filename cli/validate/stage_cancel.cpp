@@ -63,9 +63,9 @@ void abort_in_flight(Session& session) {
     list.expect_status(api.weight_import_write(import, 0, values.data(), desc.bytes / 2, nullptr),
                        DS4_OK, "weight_import_write");
     const ds4_op* one[] = {&(*op)->op().op};
-    list.expect(backend.run(one, (*op)->step()));
-    api.weight_import_abort(import);
+    api.weight_import_abort(import);      // nothing has waited for the write
     values.assign(values.size(), -3.0F);  // what was read from here must have been read
+    list.expect(backend.run(one, (*op)->step()));
     list.expect((*op)->check());
   }
   list.expect(backend.host_memory().live <= before,
