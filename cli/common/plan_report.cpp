@@ -110,8 +110,9 @@ std::string plan_text(const PlanReport& report) {
   table.line("host logits", plan.host_logits);
   table.line("program, vocabulary, header", plan.program);
   if (plan.shadow) add_shadow(table, *plan.shadow);
-  if (!plan.shares_host_memory) {
-    table.line(plan.devices.size() == 1 ? "total on the device" : "total in memory of devices",
+  if (plan.device_bytes() != 0) {
+    table.line(plan.devices.size() == 1 && !plan.shadow ? "total on the device"
+                                                        : "total in memory of devices",
                plan.device_bytes());
   }
   table.line(plan.shares_host_memory ? "total" : "total on the host", plan.host_bytes());

@@ -69,7 +69,7 @@ bool Chat::take(const std::string& line) {
   std::string argument = space == std::string::npos ? "" : line.substr(space + 1);
   argument.erase(0, argument.find_first_not_of(' '));
   while (argument.ends_with(' ')) argument.pop_back();
-  return command(name, argument);
+  return command(name, argument) && !session_.has_finding();  // /retry and /read evaluate too
 }
 
 Result<const EffortLevel*> Chat::effort(std::string& warning) const {

@@ -109,7 +109,11 @@ Result<void> Engine::State::allocate() {
   geometry.ring_capacity = kv.ring_capacity;
   geometry.classes = part_shape.ratios;
   for (std::size_t p = 0; p < parts.size(); ++p) {
-    DS4_CHECK(parts[p]->allocate(store, memory_plan.devices[p]));
+    const DevicePart& part = *parts[p];
+    if (auto done = parts[p]->allocate(store, memory_plan.devices[p]); !done) {
+      if (parts.size() == 1) return done;
+      return done.error().in(part.share.text(), " on ", device_name(*part.device));
+    }
   }
   for (const StepClass& step_class : part_shape.classes) {
     StepLayout layout = StepLayout::make(step_class, part_shape.ratios, nullptr);

@@ -133,6 +133,7 @@ struct Engine::State {
   Result<void> check_segment(std::span<const StepRow> rows, bool is_prefill) const;
   [[nodiscard]] std::int32_t token_for_device(std::int32_t token) const;
   Result<void> reserve_pages();
+  void take_back_pages();
   Result<void> run(std::size_t step_class, const StepRequest& request);
   Result<void> run_stage(const StageRef& at, std::size_t step_class, const StepRequest& request);
   [[nodiscard]] std::size_t stages_to_run() const;

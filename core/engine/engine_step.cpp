@@ -139,16 +139,23 @@ Result<void> Engine::State::check_segment(std::span<const StepRow> rows, bool is
 Result<void> Engine::State::reserve_pages() {
   DS4_CHECK(store.reserve(segments.growths));
   if (auto sent = send_moves(); !sent) {
-    drain();
-    store.undo_moves();
-    // Entries of pages that were given back may have arrived; a device that is lost is past caring.
-    for (const SessionGrowth& growth : segments.growths) {
-      if (!send_table(*growth.session)) break;
-    }
-    drain();
+    take_back_pages();
     return sent.error();
   }
   return {};
+}
+
+/// Undoes what reserve_pages() handed out: neither copies of pages nor entries of tables are known
+/// to have arrived.
+void Engine::State::take_back_pages() {
+  // Not State::drain(): a point that is dropped may be the last holder of a page that comes back.
+  for (const auto& part : parts) part->drain();
+  store.undo_moves();
+  drop_queued_points();
+  for (const SessionGrowth& growth : segments.growths) {
+    if (!send_table(*growth.session)) break;  // a device that is lost is past caring
+  }
+  for (const auto& part : parts) part->drain();
 }
 
 Result<StepOutput> Engine::State::step(const StepRequest& request) {
@@ -162,8 +169,7 @@ Result<StepOutput> Engine::State::step(const StepRequest& request) {
   DS4_ASSERT(planned != part_shape.classes.end());
   const auto step_class = static_cast<std::size_t>(planned - part_shape.classes.begin());
   if (Result<void> done = run(step_class, request); !done) {
-    drain();
-    drop_queued_points();
+    take_back_pages();
     give_up();
     return done.error();
   }

@@ -114,7 +114,7 @@ std::uint64_t MemoryPlan::host_bytes() const noexcept {
 std::uint64_t MemoryPlan::device_bytes() const noexcept {
   std::uint64_t bytes = 0;
   for (const DeviceMemory& entry : devices) bytes += entry.shares_host_memory ? 0 : entry.bytes();
-  return bytes;
+  return bytes + (shadow ? shadow->device_bytes() : 0);
 }
 
 bool fits(const MemoryPlan& plan, const MemoryLimits& limits) {

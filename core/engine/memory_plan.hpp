@@ -97,7 +97,7 @@ struct MemoryPlan : DeviceMemory {
   /// What the engine will hold in memory of the host, with what devices and the shadow hold that
   /// share it.
   [[nodiscard]] std::uint64_t host_bytes() const noexcept;
-  /// What it will hold in memory that devices have of their own.
+  /// What it will hold in memory that devices, a shadow's too, have of their own.
   [[nodiscard]] std::uint64_t device_bytes() const noexcept;
 };
 

@@ -118,12 +118,14 @@ Result<ShadowSide::Both> ShadowSide::read(const ds4_buffer* buffer, std::uint64_
   } catch (const std::bad_alloc&) {
     return fail(Errc::out_of_memory, "no host memory to compare ", bytes, " bytes");
   }
+  // Whatever fails, no read may be under way into what the next call resizes.
   const auto wanted = std::span(wanted_).first(bytes);
   const auto got = std::span(got_).first(bytes);
-  DS4_CHECK(stream_->read(from.own, offset, wanted));
-  DS4_CHECK(theirs_->read(*from.theirs, offset, got));
-  DS4_CHECK(stream_->sync());
-  DS4_CHECK(theirs_->sync());
+  const Result<void> own = stream_->read(from.own, offset, wanted);
+  const Result<void> other = theirs_->read(*from.theirs, offset, got);
+  const Result<void> own_done = stream_->sync();
+  const Result<void> other_done = theirs_->sync();
+  for (const Result<void>* done : {&own, &other, &own_done, &other_done}) DS4_CHECK(*done);
   return Both{wanted, got};
 }
 
