@@ -245,10 +245,13 @@ BOOST_AUTO_TEST_CASE(memory_of_devices_is_bound_where_it_lies) {
                                       plan.streams + plan.host_logits + plan.program);
   MemoryLimits limits;
   limits.host.bounds = {{"MemAvailable", 1ULL << 40, 1ULL << 40}};
-  limits.devices = {{{"free on card", 1ULL << 40, 1ULL << 40}, {0}}};
+  // Not a list of braces: g++ 12 at -O3 takes its strings for uninitialised.
+  MemoryLimits::Device& card = limits.devices.emplace_back();
+  card.bound = {"free on card", 1ULL << 40, 1ULL << 40};
+  card.of = {0};
   BOOST_TEST(planner.fitting_plan(limits).ok());
   const std::uint64_t need = plan.devices[0].bytes();
-  limits.devices[0].bound.available = need + plan_headroom(need) - 1;
+  card.bound.available = need + plan_headroom(need) - 1;
   const auto refused = planner.fitting_plan(limits);
   BOOST_TEST_REQUIRE(!refused.ok());
   BOOST_TEST(refused.error().what.find("embedding, layers 0-1 on card needs ") == 0U,
@@ -261,9 +264,10 @@ BOOST_AUTO_TEST_CASE(memory_of_devices_is_bound_where_it_lies) {
   const auto shared = must(MemoryPlanner::make(file, MemoryPlanInputs::of(options()), questions));
   const MemoryPlan both = must(shared.plan());
   const std::uint64_t sum = both.devices[0].bytes() + both.devices[1].bytes();
-  limits.devices = {{{"free on card", sum, sum + plan_headroom(sum)}, {0, 1}}};
+  card.bound = {"free on card", sum, sum + plan_headroom(sum)};
+  card.of = {0, 1};
   BOOST_TEST(fits(both, limits));
-  --limits.devices[0].bound.available;
+  --card.bound.available;
   BOOST_TEST(!fits(both, limits));
 }
 

@@ -25,6 +25,14 @@ MemoryLimits host_of(std::uint64_t available) {
   return limits;
 }
 
+// Not a list of braces: g++ 12 at -O3 takes its strings for uninitialised.
+MemoryLimits::Device bound_of(MemoryBound bound, std::vector<std::size_t> devices) {
+  MemoryLimits::Device out;
+  out.bound = std::move(bound);
+  out.of = std::move(devices);
+  return out;
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -199,7 +207,7 @@ BOOST_AUTO_TEST_CASE(a_device_with_memory_of_its_own_has_its_own_bound) {
   BOOST_TEST(plan.device_bytes() > plan.weights.copied + plan.kv());
   BOOST_TEST(plan.host_bytes() < 200 * kMiB);
   MemoryLimits limits = host_of(8ULL << 30);
-  limits.devices = {{{"free on card", 140ULL << 30, 139ULL << 30}, {0}}};
+  limits.devices.push_back(bound_of({"free on card", 140ULL << 30, 139ULL << 30}, {0}));
   BOOST_TEST(fits(plan, limits));
   limits.devices[0].bound.available = 80ULL << 30;
   BOOST_TEST(!fits(plan, limits));
