@@ -9,11 +9,11 @@
 #include "bench/options.hpp"
 #include "bench/results.hpp"
 #include "common/files.hpp"
+#include "common/first_answers.hpp"
 #include "common/interrupt.hpp"
 #include "common/output_file.hpp"
 #include "common/plan_report.hpp"
 #include "common/progress.hpp"
-#include "common/version.hpp"
 
 namespace ds4::bench {
 namespace {
@@ -34,12 +34,6 @@ struct Call {
 ExitCode report(const cli::Console& console, const Error& error) {
   console.error(error.what);
   return cli::exit_code(error.code);
-}
-
-ExitCode print(const cli::Console& console, const std::string& text) {
-  if (console.write(text)) return cli::kSuccess;
-  console.error("standard output does not take the result");
-  return cli::kFailure;
 }
 
 Result<std::vector<BenchRow>> read_rows(const std::string& path) {
@@ -84,7 +78,7 @@ ExitCode print_comparison(const Call& call, const std::vector<BenchRow>& a,
                           const std::vector<BenchRow>& b) {
   const auto text = comparison(a, b, call.options.compared[0], call.options.compared[1]);
   if (!text) return report(call.console, text.error());
-  const ExitCode printed = print(call.console, *text);
+  const ExitCode printed = cli::print(call.console, *text);
   const ExitCode drawn = draw_pair(call, a, b);
   return printed == cli::kSuccess ? drawn : printed;
 }
@@ -233,21 +227,9 @@ ExitCode run_program(std::vector<std::string> arguments) {
   const cli::Environment environment = cli::read_environment();
   auto parsed = table.parse(arguments);
   const cli::Console console(kProgram, options.runtime.color, environment.no_color);
-  const bool only_says =
-      options.runtime.help || options.runtime.shows_version || options.runtime.list_backends;
-  if (parsed && !only_says) parsed = check_options(options);
-  if (!parsed) {
-    console.error(parsed.error().what);
-    return cli::kUsage;
-  }
-  if (options.runtime.help) {
-    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
-  }
-  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
-  if (options.runtime.list_backends) {
-    const cli::Runtime runtime(console, options.runtime, environment);
-    return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     cli::backend_requests(options.runtime)));
+  if (parsed && !cli::only_asks(options.runtime)) parsed = check_options(options);
+  if (const auto said = cli::first_answer(console, table, parsed, options.runtime, environment)) {
+    return *said;
   }
   return run_mode({console, options, environment, arguments});
 }

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/first_answers.hpp"
 #include "common/runtime.hpp"
-#include "common/version.hpp"
 #include "inspect/check.hpp"
 #include "inspect/diff.hpp"
 #include "inspect/dump.hpp"
@@ -21,14 +21,8 @@ using cli::ExitCode;
 
 constexpr const char* kProgram = "ds4-inspect";
 
-ExitCode print(const cli::Console& console, const std::string& text) {
-  if (console.write(text)) return cli::kSuccess;
-  console.error("standard output does not take the result");
-  return cli::kFailure;
-}
-
 ExitCode print(const cli::Console& console, const Result<std::string>& text) {
-  if (text) return print(console, *text);
+  if (text) return cli::print(console, *text);
   console.error(text.error().what);
   return cli::exit_code(text.error().code);
 }
@@ -36,7 +30,7 @@ ExitCode print(const cli::Console& console, const Result<std::string>& text) {
 ExitCode run_diff(const cli::Console& console, const InspectOptions& options) {
   const auto found = diff_files(options);
   if (!found) return print(console, found.error());
-  const ExitCode printed = print(console, found->text);
+  const ExitCode printed = cli::print(console, found->text);
   return printed == cli::kSuccess && found->differs ? cli::kFailure : printed;
 }
 
@@ -96,21 +90,9 @@ ExitCode run_program(const std::vector<std::string>& arguments) {
   const cli::Environment environment = cli::read_environment();
   auto parsed = table.parse(arguments);
   const cli::Console console(kProgram, options.runtime.color, environment.no_color);
-  const bool only_says =
-      options.runtime.help || options.runtime.shows_version || options.runtime.list_backends;
-  if (parsed && !only_says) parsed = take_words(options, words, environment);
-  if (!parsed) {
-    console.error(parsed.error().what);
-    return cli::kUsage;
-  }
-  if (options.runtime.help) {
-    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
-  }
-  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
-  if (options.runtime.list_backends) {
-    const cli::Runtime runtime(console, options.runtime, environment);
-    return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     cli::backend_requests(options.runtime)));
+  if (parsed && !cli::only_asks(options.runtime)) parsed = take_words(options, words, environment);
+  if (const auto said = cli::first_answer(console, table, parsed, options.runtime, environment)) {
+    return *said;
   }
   return run_command(console, options, environment);
 }

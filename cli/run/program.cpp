@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/first_answers.hpp"
 #include "common/plan_report.hpp"
 #include "common/runtime.hpp"
-#include "common/version.hpp"
 #include "engine/session_file.hpp"
 #include "run/chat.hpp"
 #include "run/dump_tokens.hpp"
@@ -29,25 +29,20 @@ ExitCode report_error(const cli::Console& console, const Error& error) {
   return cli::exit_code(error.code);
 }
 
-ExitCode print(const cli::Console& console, const std::string& text) {
-  if (console.write(text)) return cli::kSuccess;
-  console.error("standard output does not take the result");
-  return cli::kFailure;
-}
-
 // The modes for which the file alone is enough.
 ExitCode read_model_only(const cli::Console& console, const RunOptions& options,
                          const std::string& path, const std::string* maybe_prompt) {
   if (options.mode == Mode::inspect) {
     const auto model = cli::open_model(path);
-    return model ? print(console, model_summary(*model)) : report_error(console, model.error());
+    return model ? cli::print(console, model_summary(*model))
+                 : report_error(console, model.error());
   }
   const auto text = [&]() -> Result<std::string> {
     DS4_TRY(const ModelFile model, cli::open_model(path));
     DS4_TRY(const Tokenizer tokenizer, cli::open_tokenizer(model.gguf(), {}));
     return dump_tokens(tokenizer, *maybe_prompt);
   }();
-  return text ? print(console, *text) : report_error(console, text.error());
+  return text ? cli::print(console, *text) : report_error(console, text.error());
 }
 
 ExitCode print_report(const cli::Console& console, const RunOptions& options,
@@ -61,7 +56,7 @@ ExitCode print_report(const cli::Console& console, const RunOptions& options,
     text += session ? model_report(**session)
                     : "\n## Model\nnot loaded: " + session.error().what + "\n";
   }
-  const ExitCode printed = print(console, without_home(text, environment.home.string()));
+  const ExitCode printed = cli::print(console, without_home(text, environment.home.string()));
   return opened == cli::kSuccess ? printed : opened;
 }
 
@@ -189,23 +184,10 @@ ExitCode run_program(std::vector<std::string> arguments) {
   auto parsed = table.parse(arguments);
   const cli::Console console(kProgram, options.runtime.color, environment.no_color);
   if (parsed) parsed = check_options(options);
-  if (!parsed) {
-    console.error(parsed.error().what);
-    if (parsed.error().code == Errc::not_found) {
-      console.write_error(table.help("", console.colors_stderr()));
-    }
-    return cli::kUsage;
+  if (const auto said = cli::first_answer(console, table, parsed, options.runtime, environment)) {
+    return *said;
   }
-  if (options.runtime.help) {
-    return print(console, table.help(*options.runtime.help, console.colors_stdout()));
-  }
-  if (options.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
   cli::resolve_seed(options.sampling);
-  if (options.runtime.list_backends) {
-    const cli::Runtime runtime(console, options.runtime, environment);
-    return print(console, runtime.registry().listing(*options.runtime.list_backends,
-                                                     cli::backend_requests(options.runtime)));
-  }
   return run_mode(console, options, environment);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "common/first_answers.hpp"
 #include "common/progress.hpp"
 #include "common/runtime.hpp"
 #include "model/tensors.hpp"
@@ -67,10 +68,7 @@ cli::ExitCode print_model_plan(const cli::Console& console, const Settings& sett
       "\n" + "weights, both:      " + mebibytes(2 * most) + " of " +
       mebibytes(settings.memory_bytes) + "\n" + "Activations and rows of " +
       std::to_string(settings.tokens) + " tokens come on top. No tensor was read.\n";
-  if (!console.write(text)) {
-    console.error("standard output does not take the result");
-    return cli::kFailure;
-  }
+  if (const auto printed = cli::print(console, text); printed != cli::kSuccess) return printed;
   if (const Result<void> fits = check_layer_memory(*model, settings, largest); !fits) {
     const Error error = fits.error().in("layer ", largest);
     console.error(error.what);

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <optional>
 
+#include "common/first_answers.hpp"
 #include "common/runtime.hpp"
-#include "common/version.hpp"
 #include "loader/check_file.hpp"
 #include "loader/probe.hpp"
 #include "validate/isolate.hpp"
@@ -24,12 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kProgram = "ds4-validate";
 constexpr const char* kReference = "cpu-reference";
-
-ExitCode print(const cli::Console& console, const std::string& text) {
-  if (console.write(text)) return cli::kSuccess;
-  console.error("standard output does not take the result");
-  return cli::kFailure;
-}
 
 /// "acme" of acme, acme:1 and .../libds4-backend-acme.so; with the device.
 std::string request_of(const Settings& settings) {
@@ -57,7 +51,7 @@ ExitCode probe(const cli::Console& console, const Settings& settings,
     report = plugins::run_probe(plugins::running_executable(), checked.path, checked.name,
                                 search.probe_limit);
   }
-  const ExitCode printed = print(console, plugins::probe_to_json(report) + "\n");
+  const ExitCode printed = cli::print(console, plugins::probe_to_json(report) + "\n");
   if (printed != cli::kSuccess) return printed;
   return report.refusal ? cli::kBackendUnusable : cli::kSuccess;
 }
@@ -124,7 +118,7 @@ ExitCode judge(const cli::Console& console, Settings& settings,
       return cli::kBackendUnusable;
     }
     if (!settings.rows_fd) {
-      (void)print(console, session.title() + ", seed " + std::to_string(settings.seed) + "\n");
+      (void)cli::print(console, session.title() + ", seed " + std::to_string(settings.seed) + "\n");
     }
     if (settings.perf) {
       report.begin_stage("perf", "time, bytes and operations of ops at the sizes of Flash");
@@ -151,26 +145,12 @@ ExitCode run_program(const std::vector<std::string>& arguments) {
   const cli::Environment environment = cli::read_environment();
   auto parsed = table.parse(arguments);
   const cli::Console console(kProgram, settings.runtime.color, environment.no_color);
-  if (parsed && !settings.runtime.help && !settings.runtime.shows_version) {
-    parsed = check_settings(settings);
+  if (parsed && !cli::only_asks(settings.runtime)) parsed = check_settings(settings);
+  if (const auto said = cli::first_answer(console, table, parsed, settings.runtime, environment)) {
+    return *said;
   }
-  if (!parsed) {
-    console.error(parsed.error().what);
-    if (parsed.error().code == Errc::not_found) {
-      console.write_error(table.help("", console.colors_stderr()));
-    }
-    return cli::kUsage;
-  }
-  if (settings.runtime.help) {
-    return print(console, table.help(*settings.runtime.help, console.colors_stdout()));
-  }
-  if (settings.runtime.shows_version) return print(console, cli::version_line(kProgram) + "\n");
   if (settings.runtime.shows_plan) return print_model_plan(console, settings);
   if (!settings.probe.empty()) return probe(console, settings, environment);
-  if (settings.runtime.list_backends) {
-    const cli::Runtime runtime(console, settings.runtime, environment);
-    return print(console, runtime.registry().listing(*settings.runtime.list_backends));
-  }
   return judge(console, settings, arguments, environment);
 }
 

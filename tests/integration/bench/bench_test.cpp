@@ -179,7 +179,10 @@ BOOST_AUTO_TEST_CASE(a_chart_is_drawn_of_a_file) {
 }
 
 BOOST_AUTO_TEST_CASE(what_can_not_be_done_is_one_line) {
-  check_one_line({"--no-such-option"}, 2, "--no-such-option");
+  const Finished unknown = run({"--no-such-option"});
+  BOOST_TEST(unknown.status == 2);
+  BOOST_TEST(
+      unknown.err.starts_with("ds4-bench: unknown option --no-such-option\nusage: ds4-bench "));
   check_one_line({"--ctx-start", "9", "--ctx-max", "8"}, 2, "--ctx-start");
   check_one_line({"--compare", "/no/a.csv,/no/b.csv", "-m", "/no/model.gguf"}, 1,
                  "/no/a.csv: there is no such file");

@@ -190,6 +190,16 @@ std::vector<std::byte> snapshot_of(Engine& engine, SessionId session, SnapshotCo
   return out;
 }
 
+EngineOptions micro_options() {
+  EngineOptions out;
+  out.context = 640;
+  out.sessions = 3;
+  out.decode_rows = 8;
+  out.prefill_rows = 64;
+  out.logits_rows = 64;
+  return out;
+}
+
 std::unique_ptr<Engine> engine_over(const std::filesystem::path& model,
                                     const EngineOptions& options) {
   return must(Engine::open(must(ModelFile::open(model)), open_device("cpu-reference", 1), options));

@@ -87,6 +87,11 @@ class SeenLogits {
 /// The whole snapshot in memory.
 std::vector<std::byte> snapshot_of(Engine& engine, SessionId session, SnapshotContent content);
 
+inline constexpr std::uint32_t kMicroVocab = 512;
+
+/// Three sessions of micro, small steps, logits of every row.
+[[nodiscard]] EngineOptions micro_options();
+
 /// An engine on the reference backend over a model file that is there already.
 std::unique_ptr<Engine> engine_over(const std::filesystem::path& model,
                                     const EngineOptions& options);

@@ -6,8 +6,6 @@
 namespace ds4::test {
 namespace {
 
-constexpr std::uint32_t kVocab = 512;
-
 const ds4_backend_api* original = nullptr;
 bool loses_copies = false;    // what is copied does not arrive
 bool refuses_copies = false;  // a copy fails at once
@@ -32,20 +30,14 @@ ds4_status sync_late(ds4_stream* stream, ds4_error* error) {
 }
 
 std::unique_ptr<Engine> late_engine(const TemporaryFolder& folder) {
-  EngineOptions options;
-  options.context = 640;
-  options.sessions = 2;
-  options.decode_rows = 8;
-  options.prefill_rows = 64;
-  options.logits_rows = 64;
   auto device = open_changed_device("cpu-reference", [](ds4_backend_api& table) {
     static const ds4_backend_api copy = table;
     original = &copy;
     table.buffer_copy = lose_copy;
     table.stream_sync = sync_late;
   });
-  return must(
-      Engine::open(make_model(folder, must(SyntheticSpec::make("micro"))), device, options));
+  return must(Engine::open(make_model(folder, must(SyntheticSpec::make("micro"))), device,
+                           micro_options()));
 }
 
 std::vector<float> evaluate_from(Engine& engine, SessionId session, const Tokens& tokens) {
@@ -63,7 +55,7 @@ struct Fixture {
   ~Fixture() { loses_copies = refuses_copies = owes_error = false; }
   TemporaryFolder folder;
   std::unique_ptr<Engine> engine = late_engine(folder);
-  Tokens tokens = random_tokens(77, 400, kVocab);
+  Tokens tokens = random_tokens(77, 400, kMicroVocab);
   SessionId session = must(engine->create_session());
 };
 
@@ -88,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_restore_point_whose_copy_failed_is_forgotten) {
   evaluate_from(*engine, session, tokens);
   const std::uint32_t reached = must(engine->rewind(session, 200));
   const std::vector<float> again = evaluate_from(*engine, session, tokens);
-  const std::size_t skipped = std::size_t{reached} * kVocab;
+  const std::size_t skipped = std::size_t{reached} * kMicroVocab;
   BOOST_TEST_REQUIRE(again.size() == all.size() - skipped);
   BOOST_TEST(std::equal(again.begin(), again.end(), all.begin() + std::ptrdiff_t(skipped)));
 }
@@ -123,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_page_whose_copy_failed_is_not_gone_on_with) {
   loses_copies = false;
   BOOST_TEST(engine->position(session) == 201U);
   const std::vector<float> again = evaluate_from(*engine, session, tokens);
-  const std::size_t skipped = std::size_t{201} * kVocab;
+  const std::size_t skipped = std::size_t{201} * kMicroVocab;
   BOOST_TEST_REQUIRE(again.size() == all.size() - skipped);
   BOOST_TEST(std::equal(again.begin(), again.end(), all.begin() + std::ptrdiff_t(skipped)));
 }
@@ -142,7 +134,7 @@ BOOST_AUTO_TEST_CASE(pages_come_back_although_the_point_that_shared_them_goes) {
   BOOST_TEST(engine->position(session) == 200U);
   BOOST_TEST(engine->restore_points(session).empty());
   const std::vector<float> again = evaluate_from(*engine, session, tokens);
-  const std::size_t skipped = std::size_t{200} * kVocab;
+  const std::size_t skipped = std::size_t{200} * kMicroVocab;
   BOOST_TEST_REQUIRE(again.size() == all.size() - skipped);
   BOOST_TEST(std::equal(again.begin(), again.end(), all.begin() + std::ptrdiff_t(skipped)));
 }

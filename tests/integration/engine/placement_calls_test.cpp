@@ -8,18 +8,6 @@
 namespace ds4::test {
 namespace {
 
-constexpr std::uint32_t kVocab = 512;
-
-EngineOptions options() {
-  EngineOptions out;
-  out.context = 640;
-  out.sessions = 3;
-  out.decode_rows = 8;
-  out.prefill_rows = 64;
-  out.logits_rows = 64;
-  return out;
-}
-
 /// What the reference was asked to do since the last reset. Tests run one engine at a time.
 struct Calls {
   std::size_t syncs = 0, submissions = 0, writes = 0, reads = 0, written = 0;
@@ -97,7 +85,7 @@ BOOST_FIXTURE_TEST_SUITE(placed_calls, Fixture)
 
 BOOST_AUTO_TEST_CASE(a_step_waits_once_for_each_border_and_once_at_its_end) {
   const auto run = [this](const MicroPlacement& placement, bool wants_logits) {
-    const auto engine = must(Engine::open(model(), counted(placement), options()));
+    const auto engine = must(Engine::open(model(), counted(placement), micro_options()));
     const SessionId session = must(engine->create_session());
     const StepRow first{session, 3, true};
     must(engine->step({.decode = {&first, 1}, .prefill = {}, .read_logits = true, .forced = {}}));
@@ -127,12 +115,12 @@ BOOST_AUTO_TEST_CASE(a_step_waits_once_for_each_border_and_once_at_its_end) {
 }
 
 BOOST_AUTO_TEST_CASE(a_step_that_fails_between_devices_changes_no_session) {
-  const Tokens tokens = random_tokens(65, 200, kVocab);
-  const auto one = engine_over(path, options());
+  const Tokens tokens = random_tokens(65, 200, kMicroVocab);
+  const auto one = engine_over(path, micro_options());
   const std::vector<float> expected = all_logits(*one, must(one->create_session()), tokens, 64);
   for (const MicroPlacement& placement : kMicroPlacements) {
     BOOST_TEST_CONTEXT(placement.what) {
-      const auto engine = must(Engine::open(model(), counted(placement), options()));
+      const auto engine = must(Engine::open(model(), counted(placement), micro_options()));
       const SessionId session = must(engine->create_session());
       calls = {};
       const std::size_t borders = borders_of(placement);
@@ -160,7 +148,7 @@ BOOST_AUTO_TEST_CASE(what_a_device_cannot_do_is_said_with_its_layers) {
     original = &copy;
     table.op_support = refuse_pages;
   });
-  const auto refused = Engine::open(model(), devices, options());
+  const auto refused = Engine::open(model(), devices, micro_options());
   BOOST_TEST_REQUIRE(!refused.ok());
   BOOST_TEST((refused.error().code == Errc::unsupported));
   BOOST_TEST(refused.error().what.find("layers 2-3, head on cpu-reference: ") == 0U,

@@ -17,28 +17,16 @@ namespace {
 
 namespace data = boost::unit_test::data;
 
-constexpr std::uint32_t kVocab = 512;
-
-EngineOptions options() {
-  EngineOptions out;
-  out.context = 640;
-  out.sessions = 3;
-  out.decode_rows = 8;
-  out.prefill_rows = 64;
-  out.logits_rows = 64;
-  return out;
-}
-
 struct Fixture {
   Fixture() : path(folder.path() / "micro.gguf") {
     must(write_synthetic_model(path, must(SyntheticSpec::make("micro"))));
   }
   [[nodiscard]] ModelFile model() const { return must(ModelFile::open(path)); }
-  [[nodiscard]] std::unique_ptr<Engine> plain(const EngineOptions& with = options()) const {
+  [[nodiscard]] std::unique_ptr<Engine> plain(const EngineOptions& with = micro_options()) const {
     return engine_over(path, with);
   }
   [[nodiscard]] std::unique_ptr<Engine> placed(const MicroPlacement& placement,
-                                               const EngineOptions& with = options()) const {
+                                               const EngineOptions& with = micro_options()) const {
     return placed_engine_over(path, with, placement);
   }
   TemporaryFolder folder;
@@ -53,7 +41,7 @@ std::vector<float> side_by_side(Engine& engine) {
   std::vector<StepRow> rows;
   for (std::size_t s = 0; s < 3; ++s) {
     sessions.push_back(must(engine.create_session()));
-    all_logits(engine, sessions[s], random_tokens(70 + s, 100 + 30 * s, kVocab), 64);
+    all_logits(engine, sessions[s], random_tokens(70 + s, 100 + 30 * s, kMicroVocab), 64);
     rows.push_back({sessions[s], 5, true});
   }
   for (std::uint32_t i = 0; i < 60; ++i) {
@@ -63,7 +51,7 @@ std::vector<float> side_by_side(Engine& engine) {
     for (std::uint32_t s = 0; s < 3; ++s) rows[s].token = -1 - static_cast<std::int32_t>(s);
   }
   std::vector<StepRow> segment;
-  for (const std::int32_t token : random_tokens(80, 33, kVocab)) {
+  for (const std::int32_t token : random_tokens(80, 33, kMicroVocab)) {
     segment.push_back({sessions[0], token, false});
   }
   // Nobody wants logits here; then everybody does.
@@ -90,7 +78,7 @@ std::vector<LayerChoices> owned(std::span<const LayerChoices> choices) {
 BOOST_FIXTURE_TEST_SUITE(placed_engine, Fixture)
 
 BOOST_DATA_TEST_CASE(logits_are_those_of_one_device, data::make(kMicroPlacements), placement) {
-  const Tokens tokens = random_tokens(61, 300, kVocab);
+  const Tokens tokens = random_tokens(61, 300, kMicroVocab);
   const auto one = plain();
   const std::vector<float> expected = all_logits(*one, must(one->create_session()), tokens, 64);
   for (const std::uint32_t chunk : {64U, 17U, 1U}) {
@@ -105,12 +93,13 @@ BOOST_DATA_TEST_CASE(logits_are_those_of_one_device, data::make(kMicroPlacements
 
 BOOST_DATA_TEST_CASE(choices_are_read_and_forced_on_every_device, data::make(kMicroPlacements),
                      placement) {
-  EngineOptions recorded = options();
+  EngineOptions recorded = micro_options();
   recorded.selections = Selections::recorded;
-  EngineOptions forced = options();
+  EngineOptions forced = micro_options();
   forced.selections = Selections::forced;
   std::vector<StepRow> rows;
-  for (const std::int32_t token : random_tokens(62, 50, kVocab)) rows.push_back({0, token, true});
+  for (const std::int32_t token : random_tokens(62, 50, kMicroVocab))
+    rows.push_back({0, token, true});
   const auto one = plain(recorded);
   must(one->create_session());
   const StepOutput expected =
@@ -144,7 +133,7 @@ BOOST_DATA_TEST_CASE(choices_are_read_and_forced_on_every_device, data::make(kMi
 }
 
 BOOST_AUTO_TEST_CASE(a_saved_session_moves_between_placements) {
-  const Tokens tokens = random_tokens(63, 500, kVocab);
+  const Tokens tokens = random_tokens(63, 500, kMicroVocab);
   const auto one = plain();
   const std::vector<float> expected = all_logits(*one, must(one->create_session()), tokens, 64);
   const auto half = plain();
@@ -158,18 +147,18 @@ BOOST_AUTO_TEST_CASE(a_saved_session_moves_between_placements) {
       const auto engine = placed(placement);
       must(engine->create_session());
       const SessionId here = must(engine->create_session());
-      all_logits(*engine, here, random_tokens(64, 90, kVocab), 64);
+      all_logits(*engine, here, random_tokens(64, 90, kMicroVocab), 64);
       must(engine->restore(here, moving, "memory"));
       moving = snapshot_of(*engine, here, SnapshotContent::with_restore_points);
       BOOST_TEST((moving == saved));
       const std::vector<float> rest =
           all_logits(*engine, here, {tokens.begin() + 397, tokens.end()}, 20);
-      BOOST_TEST(std::equal(rest.begin(), rest.end(), expected.begin() + 397L * kVocab));
+      BOOST_TEST(std::equal(rest.begin(), rest.end(), expected.begin() + 397L * kMicroVocab));
       // And back to a state that came with it.
       BOOST_TEST(must(engine->rewind(here, 330)) == 319U);
       const std::vector<float> again =
           all_logits(*engine, here, {tokens.begin() + 319, tokens.end()}, 31);
-      BOOST_TEST(std::equal(again.begin(), again.end(), expected.begin() + 319L * kVocab));
+      BOOST_TEST(std::equal(again.begin(), again.end(), expected.begin() + 319L * kMicroVocab));
     }
   }
 }
@@ -177,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_saved_session_moves_between_placements) {
 BOOST_DATA_TEST_CASE(each_device_takes_what_was_planned_for_its_share, data::make(kMicroPlacements),
                      placement) {
   for (const Selections selections : {Selections::internal, Selections::recorded}) {
-    EngineOptions with = options();
+    EngineOptions with = micro_options();
     with.selections = selections;
     const auto engine = placed(placement, with);
     const auto one = plain(with);
@@ -219,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_placement_has_to_fit_model_and_devices) {
   const auto refusal = [this](const auto& change) {
     EngineDevices devices = devices_of(kMicroPlacements[0]);
     change(devices);
-    const auto engine = Engine::open(model(), devices, options());
+    const auto engine = Engine::open(model(), devices, micro_options());
     return engine.ok() ? "accepted" : engine.error().what;
   };
   BOOST_TEST(refusal([](EngineDevices& d) { d.placement.layers.pop_back(); }) ==
@@ -238,7 +227,8 @@ BOOST_AUTO_TEST_CASE(memory_of_devices_is_bound_where_it_lies) {
   questions.devices[0].device = "card";
   questions.devices[0].shares_host_memory = false;
   questions.devices[1].device = "cpu";
-  const auto planner = must(MemoryPlanner::make(file, MemoryPlanInputs::of(options()), questions));
+  const auto planner =
+      must(MemoryPlanner::make(file, MemoryPlanInputs::of(micro_options()), questions));
   const MemoryPlan plan = must(planner.plan());
   BOOST_TEST(plan.device_bytes() == plan.devices[0].bytes());
   BOOST_TEST(plan.host_bytes() == plan.weights.in_place + plan.devices[1].bytes() + plan.staging +
@@ -261,7 +251,8 @@ BOOST_AUTO_TEST_CASE(memory_of_devices_is_bound_where_it_lies) {
              refused.error().what);
   // Two entries of one card: their sum counts.
   questions.devices[1].shares_host_memory = false;
-  const auto shared = must(MemoryPlanner::make(file, MemoryPlanInputs::of(options()), questions));
+  const auto shared =
+      must(MemoryPlanner::make(file, MemoryPlanInputs::of(micro_options()), questions));
   const MemoryPlan both = must(shared.plan());
   const std::uint64_t sum = both.devices[0].bytes() + both.devices[1].bytes();
   card.bound = {"free on card", sum, sum + plan_headroom(sum)};

@@ -226,12 +226,15 @@ BOOST_AUTO_TEST_CASE(tokens_come_from_an_argument_or_a_pipe) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_use_is_one_line_and_status_2) {
-  refused({"--nonsense"}, 2, "--nonsense");
   refused({"dump", model, "more"}, 2, "unexpected argument more");
   refused({"diff", model}, 2, "two files");
   refused({"check", model, "--full"}, 2, "--full is for the command dump");
   refused({"--ctx", "0", model}, 2, "--ctx");
   refused({"hash", model, "--filter"}, 2, "--filter");
+  const Finished unknown = run({"--nonsense"});
+  BOOST_TEST(unknown.status == 2);
+  BOOST_TEST(
+      unknown.err.starts_with("ds4-inspect: unknown option --nonsense\nusage: ds4-inspect "));
 }
 
 BOOST_AUTO_TEST_CASE(help_names_the_commands) {
