@@ -29,8 +29,8 @@ std::optional<ExitCode> first_answer(const Console& console, const OptionTable& 
   if (options.shows_version) return print(console, version_line(console.program()) + "\n");
   if (options.list_backends) {
     const Runtime runtime(console, options, environment);
-    return print(console, runtime.registry().listing(*options.list_backends,
-                                                     backend_requests(options)));
+    return print(console,
+                 runtime.registry().listing(*options.list_backends, backend_requests(options)));
   }
   return std::nullopt;
 }
