@@ -1,6 +1,6 @@
-/// Identity of the reference backend: its ELF note, its table and its one exported function.
-
-#include "api.hpp"
+/// Identity of the reference backend: its ELF note, what it is, and its one exported function.
+#include "cpu-common/personality.hpp"
+#include "ops/table.hpp"
 
 DS4_BACKEND_NOTE(DS4_BACKEND_KIND_CPU, 0, "cpu-reference", "0.1.0", "ds4");
 
@@ -13,60 +13,25 @@ namespace {
 #define DS4_REFERENCE_COMPILER "gcc " __VERSION__
 #endif
 
-ds4_status describe(ds4_backend_info* out, ds4_error* err) {
-  return sdk::fence(err, [&] {
-    ds4_backend_info& info = sdk::need_struct(out, "backend info");
-    info.kind = DS4_BACKEND_KIND_CPU;
-    info.name = kName;
-    info.version = kVersion;
-    info.vendor = "ds4";
-    info.build = DS4_REFERENCE_COMPILER ", no fast-math, no contraction";
-    info.licence = "not stated";
-  });
-}
-
-const void* get_extension(const char*, std::uint32_t) {
-  return nullptr;
-}
-
-constexpr ds4_backend_api make_table() {
-  ds4_backend_api api = sdk::make_api();
-  api.describe = describe;
-  api.enumerate = enumerate;
-  api.device_reason = device_reason;
-  api.device_open = device_open;
-  api.device_close = device_close;
-  api.buffer_create = buffer_create;
-  api.buffer_destroy = buffer_destroy;
-  api.buffer_write = buffer_write;
-  api.buffer_read = buffer_read;
-  api.buffer_copy = buffer_copy;
-  api.buffer_fill = buffer_fill;
-  api.buffer_map = buffer_map;
-  api.buffer_unmap = buffer_unmap;
-  api.buffer_import_host = buffer_import_host;
-  api.stream_create = stream_create;
-  api.stream_destroy = stream_destroy;
-  api.stream_sync = stream_sync;
-  api.weight_query = weight_query;
-  api.weight_import_begin = weight_import_begin;
-  api.weight_import_write = weight_import_write;
-  api.weight_import_finish = weight_import_finish;
-  api.weight_import_abort = weight_import_abort;
-  api.weight_destroy = weight_destroy;
-  api.op_support = op_support;
-  api.workspace_size = workspace_size;
-  api.enqueue = enqueue;
-  api.stats_read = stats_read;
-  api.get_extension = get_extension;
-  return api;
-}
-
-constexpr ds4_backend_api kTable = make_table();
+constexpr cpu::Personality kPersonality{
+    .name = "cpu-reference",
+    .version = "0.1.0",
+    .build = DS4_REFERENCE_COMPILER ", no fast-math, no contraction",
+    .score = [] { return DS4_SCORE_REFERENCE; },
+    .reason = [] { return ""; },
+    .capabilities = 0,
+    .ops = kOps,
+    .shared_work = 60'000,
+    .layout = nullptr,
+    .fingerprint = "cpu-reference/source/1",
+};
 
 }  // namespace
-
 }  // namespace ds4::reference
+
+const ds4::cpu::Personality& ds4::cpu::personality() noexcept {
+  return reference::kPersonality;
+}
 
 extern "C" DS4_API ds4_status DS4_BACKEND_ENTRY(const ds4_host_api* host,
                                                 const ds4_backend_api** out, ds4_error* err);
@@ -75,6 +40,6 @@ extern "C" DS4_API ds4_status DS4_BACKEND_ENTRY(const ds4_host_api* host,
                                                 const ds4_backend_api** out, ds4_error* err) {
   return ds4::sdk::fence(err, [&] {
     ds4::sdk::check_host(host);
-    ds4::sdk::need(out, "table pointer") = &ds4::reference::kTable;
+    ds4::sdk::need(out, "table pointer") = &ds4::cpu::backend_table();
   });
 }

@@ -85,9 +85,18 @@ BOOST_AUTO_TEST_CASE(refuse_an_arrow_sideways) {
 BOOST_AUTO_TEST_CASE(keep_backends_apart_from_core_and_from_each_other) {
   BOOST_TEST(is_forbidden("backends/cpu-reference/ops/add.cpp", "core/format/half.hpp"));
   BOOST_TEST(is_forbidden("backends/cpu-reference/ops/add.cpp", "backends/metal-stub/plugin.hpp"));
-  BOOST_TEST(is_forbidden("core/engine/engine.cpp", "backends/cpu-reference/api.hpp"));
+  BOOST_TEST(is_forbidden("core/engine/engine.cpp", "backends/cpu-common/api.hpp"));
   BOOST_TEST(!is_forbidden("backends/cpu-reference/ops/add.cpp", "plugins/include/ds4/ops.h"));
-  BOOST_TEST(!is_forbidden("backends/cpu-reference/ops/add.cpp", "backends/cpu-reference/api.hpp"));
+  BOOST_TEST(!is_forbidden("backends/cpu-reference/ops/add.cpp", "backends/cpu-reference/dot.hpp"));
+}
+
+BOOST_AUTO_TEST_CASE(let_cpu_backends_share_their_plumbing_and_no_kernel) {
+  BOOST_TEST(!is_forbidden("backends/cpu/ops/add.cpp", "backends/cpu-common/context.hpp"));
+  BOOST_TEST(!is_forbidden("backends/cpu-reference/ops/add.cpp", "backends/cpu-common/check.hpp"));
+  BOOST_TEST(is_forbidden("backends/cpu/ops/add.cpp", "backends/cpu-reference/dot.hpp"));
+  BOOST_TEST(is_forbidden("backends/cpu-reference/ops/add.cpp", "backends/cpu/isa/vector.hpp"));
+  BOOST_TEST(is_forbidden("backends/cpu-common/check.cpp", "backends/cpu/isa/vector.hpp"));
+  BOOST_TEST(is_forbidden("backends/metal-stub/plugin.cpp", "backends/cpu-common/check.hpp"));
 }
 
 BOOST_AUTO_TEST_CASE(allow_the_arrows_of_the_architecture) {

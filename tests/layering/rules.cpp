@@ -74,7 +74,11 @@ std::string_view below_part(std::string_view path) {
 
 bool may_include(const SourceFile& file, std::string_view target) {
   if (is_under(file.path, "backends")) {
-    return is_under(target, "plugins/include") || is_under(target, below_part(file.path));
+    if (is_under(target, "plugins/include") || is_under(target, below_part(file.path))) return true;
+    // What the CPU backends share; it knows none of them.
+    return is_under(target, "backends/cpu-common") &&
+           (below_part(file.path) == "backends/cpu" ||
+            below_part(file.path) == "backends/cpu-reference");
   }
   if (is_under(file.path, "cli") && is_under(target, "cli")) {
     return below_part(target) == below_part(file.path) || below_part(target) == "cli/common";

@@ -23,7 +23,7 @@ std::string read_text(const fs::path& path) {
 /// Folders that `#include "x"` is looked up in, after the file's own.
 std::vector<std::string> include_roots(const std::string& path) {
   std::vector<std::string> roots = {"core", "plugins", "plugins/include", ""};
-  if (path.starts_with("backends/")) roots = {"plugins/include"};
+  if (path.starts_with("backends/")) roots = {"plugins/include", "backends"};
   if (path.starts_with("cli/") || path.starts_with("tests/")) roots.emplace_back("cli");
   if (path.starts_with("server/") || path.starts_with("tests/")) roots.emplace_back("server");
   // A backend's sources are compiled with its own folder as a root.

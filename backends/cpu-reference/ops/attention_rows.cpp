@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "../row_codec.hpp"
-#include "attention_check.hpp"
+#include "common.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
@@ -23,11 +23,6 @@ struct Layout {
         row(local.take<float>(width_of(op.q))),
         sum(local.take<double>(width_of(op.q))) {}
 };
-
-void check(Check& c, const ds4_op_attention& op) {
-  check_attention(c, op, {DS4_SOURCE_NONE, DS4_SOURCE_LIST, DS4_SOURCE_RANGE, DS4_SOURCE_PAGES});
-  c.require(op.rope.dims == 0, "rope.dims is ", op.rope.dims, ", attention_rows rotates nothing");
-}
 
 /// Calls body(decoded row) for each entry in order; false when an index is wrong.
 template <class Body>
@@ -91,6 +86,7 @@ void run(Context& c, const ds4_op_attention& op, const sdk::RowRange& rows) {
 }  // namespace
 
 extern const OpEntry kAttentionRows =
-    make_entry_with<ds4_op_attention, Layout, check, run, attention_work>(DS4_OP_ATTENTION_ROWS);
+    make_entry_with<ds4_op_attention, Layout, check_attention_rows, run, attention_work>(
+        DS4_OP_ATTENTION_ROWS);
 
 }  // namespace ds4::reference

@@ -3,16 +3,8 @@
 #include "table.hpp"
 
 namespace ds4::reference {
-namespace {
-
-void check(Check& c, const ds4_op_attention& op) {
-  check_attention(c, op, {DS4_SOURCE_NONE, DS4_SOURCE_PAGES});
-}
-
-}  // namespace
-
 extern const OpEntry kAttnDecode =
-    make_entry_with<ds4_op_attention, AttentionLayout, check, run_attention, attention_work>(
-        DS4_OP_ATTN_DECODE);
+    make_entry_with<ds4_op_attention, AttentionLayout, check_attn_decode, run_attention,
+                    attention_work>(DS4_OP_ATTN_DECODE);
 
 }  // namespace ds4::reference

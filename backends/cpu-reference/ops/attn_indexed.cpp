@@ -3,16 +3,8 @@
 #include "table.hpp"
 
 namespace ds4::reference {
-namespace {
-
-void check(Check& c, const ds4_op_attention& op) {
-  check_attention(c, op, {DS4_SOURCE_LIST});
-}
-
-}  // namespace
-
 extern const OpEntry kAttnIndexed =
-    make_entry_with<ds4_op_attention, AttentionLayout, check, run_attention, attention_work>(
-        DS4_OP_ATTN_INDEXED);
+    make_entry_with<ds4_op_attention, AttentionLayout, check_attn_indexed, run_attention,
+                    attention_work>(DS4_OP_ATTN_INDEXED);
 
 }  // namespace ds4::reference

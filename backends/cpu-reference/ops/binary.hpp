@@ -11,24 +11,6 @@ struct BinaryLayout {
       : weights(local.take<float>(width_of(op.weight))) {}
 };
 
-inline void check_binary(Check& c, const ds4_op_binary& op) {
-  c.vectors(op.x, "x");
-  const std::uint32_t width = width_of(op.x);
-  if (op.weight != nullptr) {
-    c.require(op.weight->rank == 1, "weight: rank ", op.weight->rank, " where 1 is needed");
-    c.vector(op.weight, "weight", op.weight->width() == 1 ? 1 : width);
-  } else if (c.asking() == Asking::enqueue || c.has(op.b)) {
-    c.vectors(op.b, "b");
-    c.require(op.b.rank == op.x.rank, "b: rank ", op.b.rank, " where ", op.x.rank, " is needed");
-    c.require(vectors_of(op.b) == vectors_of(op.x), "b: extent 1 is ", vectors_of(op.b), " where ",
-              vectors_of(op.x), " is needed");
-    c.require(width_of(op.b) == width || width_of(op.b) == 1, "b: width ", width_of(op.b),
-              " where ", width, " or 1 is needed");
-  }
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-}
-
 template <class Operation>
 void run_binary(Context& c, const ds4_op_binary& op, const sdk::RowRange& rows,
                 Operation operation) {
@@ -47,10 +29,6 @@ void run_binary(Context& c, const ds4_op_binary& op, const sdk::RowRange& rows,
       out[i] = static_cast<float>(operation(double{left[i]}, double{right[i * step]}));
     }
   });
-}
-
-inline std::uint64_t binary_work(const ds4_op_binary& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
 }
 
 }  // namespace ds4::reference

@@ -2,8 +2,7 @@
 /// 3.9); contract in ds4/ops.h.
 #include <limits>
 
-#include "../row_codec.hpp"
-#include "pair_rows.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 #include "turns.hpp"
 
@@ -23,18 +22,6 @@ struct Layout {
         gain(local.take<float>(width_of(op.pool))),
         turns(local, op.rope) {}
 };
-
-void check(Check& c, const ds4_op_compress_emit& op) {
-  c.row_list(op.pool, "pool", kF32 | kKvRow | kIndexRow, kAny, Check::Use::output);
-  const std::uint32_t width = width_of(op.pool);
-  c.require(width != 0, "pool: width is 0");
-  check_pairs(c, op.ring, op.work, op.list, op.op.flags, width);
-  c.list(op.positions, "positions");
-  c.list(op.ids, "ids");
-  c.vector(op.gain, "gain", width);
-  c.rope(op.rope, width);
-  c.rounding(op.rounding, width);
-}
 
 /// Pools one column of the entries; the half of the columns depends on the entry with OVERLAP.
 double pool_column(const PairRows& pairs, const std::int32_t* ids, std::uint32_t span,
@@ -96,13 +83,10 @@ void run(Context& c, const ds4_op_compress_emit& op, const sdk::RowRange& rows) 
   });
 }
 
-std::uint64_t work(const ds4_op_compress_emit& op, std::uint64_t rows) {
-  return sdk::sat_mul(sdk::sat_mul(rows, width_of(op.pool)), sdk::sat_mul(16, width_of(op.list)));
-}
-
 }  // namespace
 
 extern const OpEntry kCompressEmit =
-    make_entry_with<ds4_op_compress_emit, Layout, check, run, work>(DS4_OP_COMPRESS_EMIT);
+    make_entry_with<ds4_op_compress_emit, Layout, check_compress_emit, run, work_compress_emit>(
+        DS4_OP_COMPRESS_EMIT);
 
 }  // namespace ds4::reference

@@ -13,17 +13,6 @@ struct Layout {
         offsets(local.take<float>(width_of(op.pairs) / 2)) {}
 };
 
-void check(Check& c, const ds4_op_compress_project& op) {
-  c.rows(op.u, "u", kF32, {kAny});
-  c.rows(op.pairs, "pairs", kF32, {kAny}, Check::Use::output);
-  c.require(op.pairs.extent[1] % 2 == 0, "pairs: width ", op.pairs.extent[1], " is odd");
-  const std::uint32_t columns = op.pairs.extent[1] / 2;
-  c.weight(op.wkv, "wkv", {columns, op.u.extent[1]});
-  c.weight(op.wgate, "wgate", {columns, op.u.extent[1]});
-  c.weight(op.ape, "ape", {kAny, columns});
-  c.list(op.ape_rows, "ape_rows");
-}
-
 void run(Context& c, const ds4_op_compress_project& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes u = Context::bytes(op.u);
@@ -55,13 +44,10 @@ void run(Context& c, const ds4_op_compress_project& op, const sdk::RowRange& row
   });
 }
 
-std::uint64_t work(const ds4_op_compress_project& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.u), width_of(op.pairs));
-}
-
 }  // namespace
 
 extern const OpEntry kCompressProject =
-    make_entry_with<ds4_op_compress_project, Layout, check, run, work>(DS4_OP_COMPRESS_PROJECT);
+    make_entry_with<ds4_op_compress_project, Layout, check_compress_project, run,
+                    work_compress_project>(DS4_OP_COMPRESS_PROJECT);
 
 }  // namespace ds4::reference

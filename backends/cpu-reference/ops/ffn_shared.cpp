@@ -5,10 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-std::uint32_t inner_of(const ds4_op_ffn_shared& op) noexcept {
-  return op.gate != nullptr ? op.gate->extent[0] : 0;
-}
-
 struct Layout {
   double* middle;  // shared: [rows, inner]
   float* first;
@@ -18,16 +14,6 @@ struct Layout {
         first(local.take<float>(width_of(op.v) > inner_of(op) ? width_of(op.v) : inner_of(op))),
         second(local.take<float>(width_of(op.v))) {}
 };
-
-void check(Check& c, const ds4_op_ffn_shared& op) {
-  c.rows(op.v, "v", kF32, {kAny});
-  const std::uint32_t width = op.v.extent[1];
-  c.rows(op.y, "y", kF32, {width}, Check::Use::output);
-  c.weight(op.gate, "gate", {kAny, width});
-  if (op.gate == nullptr) return;
-  c.weight(op.up, "up", {inner_of(op), width});
-  c.weight(op.down, "down", {width, inner_of(op)});
-}
 
 void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
@@ -55,13 +41,10 @@ void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_ffn_shared& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.v), sdk::sat_mul(3, inner_of(op)));
-}
-
 }  // namespace
 
 extern const OpEntry kFfnShared =
-    make_entry_with<ds4_op_ffn_shared, Layout, check, run, work>(DS4_OP_FFN_SHARED);
+    make_entry_with<ds4_op_ffn_shared, Layout, check_ffn_shared, run, work_ffn_shared>(
+        DS4_OP_FFN_SHARED);
 
 }  // namespace ds4::reference

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "../row_codec.hpp"
-#include "attention_check.hpp"
+#include "common.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "turns.hpp"
 
 namespace ds4::reference {

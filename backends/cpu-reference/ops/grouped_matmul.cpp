@@ -11,21 +11,6 @@ struct Layout {
       : weights(local.take<float>(width_of(op.x))) {}
 };
 
-void check(Check& c, const ds4_op_grouped_matmul& op) {
-  c.rows(op.y, "y", kF32, {kAny, kAny}, Check::Use::output);
-  c.vectors(op.x, "x");
-  const std::uint32_t k = op.y.extent[1];
-  const std::uint32_t given = vectors_of(op.x);
-  c.require(given == k || given == 1, "x: extent 1 is ", given, " where ", k, " or 1 is needed");
-  c.weight(op.weight, "weight", {kAny, op.y.extent[2], width_of(op.x)});
-  if (c.has(op.ids)) {
-    c.rows(op.ids, "ids", kI32, {k});
-  } else if (op.weight != nullptr) {
-    c.require(op.weight->extent[0] >= k, "weight: ", op.weight->extent[0],
-              " groups where ids are absent and ", k, " are needed");
-  }
-}
-
 void run(Context& c, const ds4_op_grouped_matmul& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const ds4_weight& weight = *op.weight;
@@ -64,13 +49,10 @@ void run(Context& c, const ds4_op_grouped_matmul& op, const sdk::RowRange& rows)
   }
 }
 
-std::uint64_t work(const ds4_op_grouped_matmul& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.y), width_of(op.x));
-}
-
 }  // namespace
 
 extern const OpEntry kGroupedMatmul =
-    make_entry_with<ds4_op_grouped_matmul, Layout, check, run, work>(DS4_OP_GROUPED_MATMUL);
+    make_entry_with<ds4_op_grouped_matmul, Layout, check_grouped_matmul, run, work_grouped_matmul>(
+        DS4_OP_GROUPED_MATMUL);
 
 }  // namespace ds4::reference

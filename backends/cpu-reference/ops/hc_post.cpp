@@ -5,18 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_hc_post& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny});
-  const std::uint32_t n = op.x.extent[1];
-  const std::uint32_t width = op.x.extent[2];
-  c.rows(op.out, "out", kF32, {width});
-  c.rows(op.post, "post", kF32, {n});
-  c.rows(op.comb, "comb", kF32, {n, n});
-  c.rows(op.y, "y", kF32, {n, width}, Check::Use::output);
-  c.require(op.y.buffer == nullptr || op.y.buffer != op.x.buffer || op.y.offset != op.x.offset,
-            "y is x, the sum reads every stream of x");
-}
-
 void run(Context& c, const ds4_op_hc_post& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes out = Context::bytes(op.out);
@@ -38,12 +26,9 @@ void run(Context& c, const ds4_op_hc_post& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_hc_post& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), vectors_of(op.x));
-}
-
 }  // namespace
 
-extern const OpEntry kHcPost = make_entry<ds4_op_hc_post, check, run, work>(DS4_OP_HC_POST);
+extern const OpEntry kHcPost =
+    make_entry<ds4_op_hc_post, check_hc_post, run, work_hc_post>(DS4_OP_HC_POST);
 
 }  // namespace ds4::reference

@@ -8,10 +8,6 @@
 namespace ds4::reference {
 namespace {
 
-std::uint32_t mixes_of(const ds4_op_hc_pre& op) noexcept {
-  return (2 + op.x.extent[1]) * op.x.extent[1];
-}
-
 struct Layout {
   double* mixes;  // shared: [rows, mixes]
   float* weights;
@@ -29,23 +25,6 @@ struct Layout {
         matrix(local.take<double>(mixes_of(op))),
         sum(local.take<double>(op.x.extent[2])) {}
 };
-
-void check(Check& c, const ds4_op_hc_pre& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny});
-  c.contiguous_rows(op.x, "x");
-  const std::uint32_t n = op.x.extent[1];
-  const std::uint32_t width = op.x.extent[2];
-  c.require(n >= 1 && n <= 16, "x: ", n, " streams are outside 1..16");
-  c.require(width != 0 && width <= 0xffffffffu / n, "x: width ", width, " is out of range");
-  c.rows(op.y, "y", kF32, {width}, Check::Use::output);
-  c.rows(op.post, "post", kF32, {n}, Check::Use::output);
-  c.rows(op.comb, "comb", kF32, {n, n}, Check::Use::output);
-  c.weight(op.fn, "fn", {(2 + n) * n, n * width});
-  c.vector(op.scale, "scale", 3);
-  c.vector(op.base, "base", (2 + n) * n);
-  c.vector(op.gain, "gain", width);
-  c.require(op.iterations >= 1, "iterations is 0");
-}
 
 void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
@@ -98,13 +77,9 @@ void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_hc_pre& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), mixes_of(op));
-}
-
 }  // namespace
 
 extern const OpEntry kHcPre =
-    make_entry_with<ds4_op_hc_pre, Layout, check, run, work>(DS4_OP_HC_PRE);
+    make_entry_with<ds4_op_hc_pre, Layout, check_hc_pre, run, work_hc_pre>(DS4_OP_HC_PRE);
 
 }  // namespace ds4::reference

@@ -19,22 +19,6 @@ struct Layout {
         scale(local.take<float>(1)) {}
 };
 
-void check(Check& c, const ds4_op_head& op) {
-  c.table(op.x, "x", kF32, {kAny, kAny, kAny});
-  c.contiguous_rows(op.x, "x");
-  const std::uint32_t n = op.x.extent[1];
-  const std::uint32_t width = op.x.extent[2];
-  c.require(n >= 1 && n <= 16, "x: ", n, " streams are outside 1..16");
-  c.require(width != 0 && width <= 0xffffffffu / n, "x: width ", width, " is out of range");
-  c.list(op.ids, "ids");
-  c.rows(op.logits, "logits", kF32, {kAny}, Check::Use::output);
-  c.weight(op.fn, "fn", {n, n * width});
-  c.vector(op.scale, "scale", 1);
-  c.vector(op.base, "base", n);
-  c.vector(op.gain, "gain", width);
-  c.weight(op.output, "output", {op.logits.extent[1], width});
-}
-
 /// The gated sum of one row's streams, normed with the gain.
 void finish_row(const ds4_op_head& op, const Layout& at, const float* streams, std::uint32_t n,
                 std::uint32_t width, double* out) noexcept {
@@ -83,13 +67,9 @@ void run(Context& c, const ds4_op_head& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_head& op, std::uint64_t rows) {
-  const std::uint64_t n = vectors_of(op.x);
-  return sdk::sat_mul(sdk::sat_mul(rows, width_of(op.x)), sdk::sat_add(width_of(op.logits), n * n));
-}
-
 }  // namespace
 
-extern const OpEntry kHead = make_entry_with<ds4_op_head, Layout, check, run, work>(DS4_OP_HEAD);
+extern const OpEntry kHead =
+    make_entry_with<ds4_op_head, Layout, check_head, run, work_head>(DS4_OP_HEAD);
 
 }  // namespace ds4::reference

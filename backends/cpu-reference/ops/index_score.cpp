@@ -5,7 +5,7 @@
 /// by entries, each key decoded once.
 #include <limits>
 
-#include "../row_codec.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 #include "turns.hpp"
 
@@ -25,21 +25,6 @@ struct Layout {
         key(local.take<float>(op.dim)),
         turns(local, op.rope) {}
 };
-
-void check(Check& c, const ds4_op_index_score& op) {
-  c.rows(op.qr, "qr", kF32, {kAny});
-  c.rows(op.u, "u", kF32, {kAny});
-  c.require(op.dim != 0 && op.heads <= 0xffffffffu / op.dim, "heads and dim: ", op.heads,
-            " heads of ", op.dim, " are out of range");
-  c.weight(op.wq_b, "wq_b", {op.heads * op.dim, op.qr.extent[1]});
-  c.weight(op.proj, "proj", {op.heads, op.u.extent[1]});
-  c.source(op.keys, "keys", op.dim, {DS4_SOURCE_PAGES});
-  c.rows(op.scores, "scores", kF32, {kAny}, Check::Use::output);
-  c.rope(op.rope, op.dim);
-  if (op.rope.dims != 0) c.list(op.positions, "positions");
-  c.rounding(op.rounding, op.dim);
-  c.finite(op.scale, "scale");
-}
 
 void run(Context& c, const ds4_op_index_score& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
@@ -103,14 +88,10 @@ void run(Context& c, const ds4_op_index_score& op, const sdk::RowRange& rows) {
   }
 }
 
-std::uint64_t work(const ds4_op_index_score& op, std::uint64_t rows) {
-  const std::uint64_t inner = sdk::sat_add(width_of(op.qr), width_of(op.scores) / 4);
-  return sdk::sat_mul(sdk::sat_mul(rows, inner), sdk::sat_mul(op.heads, op.dim));
-}
-
 }  // namespace
 
 extern const OpEntry kIndexScore =
-    make_entry_with<ds4_op_index_score, Layout, check, run, work>(DS4_OP_INDEX_SCORE);
+    make_entry_with<ds4_op_index_score, Layout, check_index_score, run, work_index_score>(
+        DS4_OP_INDEX_SCORE);
 
 }  // namespace ds4::reference

@@ -3,17 +3,11 @@
 #include <algorithm>
 
 #include "common.hpp"
-#include "ranking.hpp"
+#include "cpu-common/ranking.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_index_topk& op) {
-  c.rows(op.scores, "scores", kF32, {kAny});
-  c.list(op.count, "count");
-  c.rows(op.ids, "ids", kI32, {kAny}, Check::Use::output);
-}
 
 void run(Context& c, const ds4_op_index_topk& op, const sdk::RowRange& rows) {
   const Bytes scores = Context::bytes(op.scores);
@@ -43,13 +37,9 @@ void run(Context& c, const ds4_op_index_topk& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_index_topk& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.scores), 4);
-}
-
 }  // namespace
 
 extern const OpEntry kIndexTopk =
-    make_entry<ds4_op_index_topk, check, run, work>(DS4_OP_INDEX_TOPK);
+    make_entry<ds4_op_index_topk, check_index_topk, run, work_index_topk>(DS4_OP_INDEX_TOPK);
 
 }  // namespace ds4::reference

@@ -1,6 +1,6 @@
 /// kv_project: the shared key and value row with all its rounding (model.md 3.6); contract in
 /// ds4/ops.h.
-#include "../row_codec.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 #include "turns.hpp"
 
@@ -18,18 +18,6 @@ struct Layout {
         gain(local.take<float>(width_of(op.kv))),
         turns(local, op.rope) {}
 };
-
-void check(Check& c, const ds4_op_kv_project& op) {
-  c.rows(op.u, "u", kF32, {kAny});
-  c.rows(op.kv, "kv", kF32, {kAny}, Check::Use::output);
-  const std::uint32_t width = op.kv.extent[1];
-  c.require(width != 0, "kv: width is 0");
-  c.weight(op.wkv, "wkv", {width, op.u.extent[1]});
-  c.vector(op.gain, "gain", width);
-  c.rope(op.rope, width);
-  if (op.rope.dims != 0) c.list(op.positions, "positions");
-  c.rounding(op.rounding, width);
-}
 
 void run(Context& c, const ds4_op_kv_project& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
@@ -57,13 +45,10 @@ void run(Context& c, const ds4_op_kv_project& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_kv_project& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.u), width_of(op.kv));
-}
-
 }  // namespace
 
 extern const OpEntry kKvProject =
-    make_entry_with<ds4_op_kv_project, Layout, check, run, work>(DS4_OP_KV_PROJECT);
+    make_entry_with<ds4_op_kv_project, Layout, check_kv_project, run, work_kv_project>(
+        DS4_OP_KV_PROJECT);
 
 }  // namespace ds4::reference

@@ -11,26 +11,6 @@ struct Layout {
       : weights(local.take<float>(width_of(op.x))) {}
 };
 
-void check(Check& c, const ds4_op_matmul& op) {
-  c.rows(op.x, "x", kF32, {kAny});
-  c.rows(op.y, "y", kF32, {kAny}, Check::Use::output);
-  if (op.weight == nullptr && c.asking() == Asking::support) return;
-  c.require(op.weight != nullptr, "weight is null");
-  const std::uint32_t in = op.x.extent[1];
-  switch (op.weight->rank) {
-    case 1:
-      c.weight(op.weight, "weight", {in});
-      break;
-    case 2:
-      c.weight(op.weight, "weight", {kAny, in});
-      break;
-    default:
-      c.weight(op.weight, "weight", {kAny, kAny, in});
-  }
-  c.require(op.weight->rows() == op.y.extent[1], "y: width ", op.y.extent[1], " where ",
-            op.weight->rows(), " is needed");
-}
-
 void run(Context& c, const ds4_op_matmul& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -45,13 +25,9 @@ void run(Context& c, const ds4_op_matmul& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_matmul& op, std::uint64_t rows) {
-  return sdk::sat_mul(rows, sdk::sat_mul(width_of(op.x), width_of(op.y)));
-}
-
 }  // namespace
 
 extern const OpEntry kMatmul =
-    make_entry_with<ds4_op_matmul, Layout, check, run, work>(DS4_OP_MATMUL);
+    make_entry_with<ds4_op_matmul, Layout, check_matmul, run, work_matmul>(DS4_OP_MATMUL);
 
 }  // namespace ds4::reference

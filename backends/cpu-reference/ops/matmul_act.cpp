@@ -1,8 +1,8 @@
 /// matmul_act: queries against stored keys, -inf where there is no key; contract in ds4/ops.h.
 #include <limits>
 
-#include "../row_codec.hpp"
 #include "common.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
@@ -13,12 +13,6 @@ struct Layout {
   Layout(Arena&, Arena& local, const ds4_op_matmul_act& op)
       : key(local.take<float>(width_of(op.q))) {}
 };
-
-void check(Check& c, const ds4_op_matmul_act& op) {
-  c.rows(op.q, "q", kF32, {kAny, kAny});
-  c.source(op.keys, "keys", op.q.extent[2], {DS4_SOURCE_PAGES, DS4_SOURCE_LIST});
-  c.rows(op.y, "y", kF32, {op.q.extent[1], kAny}, Check::Use::output);
-}
 
 void run(Context& c, const ds4_op_matmul_act& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
@@ -50,13 +44,10 @@ void run(Context& c, const ds4_op_matmul_act& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_matmul_act& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.q), width_of(op.y));
-}
-
 }  // namespace
 
 extern const OpEntry kMatmulAct =
-    make_entry_with<ds4_op_matmul_act, Layout, check, run, work>(DS4_OP_MATMUL_ACT);
+    make_entry_with<ds4_op_matmul_act, Layout, check_matmul_act, run, work_matmul_act>(
+        DS4_OP_MATMUL_ACT);
 
 }  // namespace ds4::reference

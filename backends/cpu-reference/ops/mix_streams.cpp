@@ -5,15 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_mix_streams& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny});
-  c.rows(op.y, "y", kF32, {kAny, op.x.extent[2]}, Check::Use::output);
-  const bool is_transposed = (op.op.flags & DS4_MIX_TRANSPOSE) != 0;
-  const std::uint32_t m = op.y.extent[1];
-  const std::uint32_t n = op.x.extent[1];
-  c.rows(op.a, "a", kF32, {is_transposed ? n : m, is_transposed ? m : n});
-}
-
 void run(Context& c, const ds4_op_mix_streams& op, const sdk::RowRange& rows) {
   const Bytes a = Context::bytes(op.a);
   const Bytes x = Context::bytes(op.x);
@@ -33,13 +24,9 @@ void run(Context& c, const ds4_op_mix_streams& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_mix_streams& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), vectors_of(op.y));
-}
-
 }  // namespace
 
 extern const OpEntry kMixStreams =
-    make_entry<ds4_op_mix_streams, check, run, work>(DS4_OP_MIX_STREAMS);
+    make_entry<ds4_op_mix_streams, check_mix_streams, run, work_mix_streams>(DS4_OP_MIX_STREAMS);
 
 }  // namespace ds4::reference

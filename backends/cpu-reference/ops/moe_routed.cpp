@@ -12,17 +12,6 @@
 namespace ds4::reference {
 namespace {
 
-std::uint32_t inner_of(const ds4_op_moe_routed& op) noexcept {
-  return op.gate != nullptr ? op.gate->extent[1] : 0;
-}
-std::uint64_t slots_of(const ds4_op_moe_routed& op) noexcept {
-  return sdk::sat_mul(most_rows(op.rows, op.ids), width_of(op.ids));
-}
-
-std::uint32_t experts_of(const ds4_op_moe_routed& op) noexcept {
-  return op.gate != nullptr ? op.gate->extent[0] : 0;
-}
-
 struct Layout {
   double* middle;        // shared: [slots, inner]
   double* sums;          // [slots] of one output
@@ -38,19 +27,6 @@ struct Layout {
         gate(local.take<float>(width_of(op.v) > inner_of(op) ? width_of(op.v) : inner_of(op))),
         up(local.take<float>(width_of(op.v))) {}
 };
-
-void check(Check& c, const ds4_op_moe_routed& op) {
-  c.rows(op.v, "v", kF32, {kAny});
-  const std::uint32_t width = op.v.extent[1];
-  c.rows(op.ids, "ids", kI32, {kAny});
-  c.rows(op.weights, "weights", kF32, {op.ids.extent[1]});
-  c.rows(op.y, "y", kF32, {width}, Check::Use::output);
-  c.weight(op.gate, "gate", {kAny, kAny, width});
-  if (op.gate == nullptr) return;
-  const std::uint32_t experts = op.gate->extent[0];
-  c.weight(op.up, "up", {experts, inner_of(op), width});
-  c.weight(op.down, "down", {experts, width, inner_of(op)});
-}
 
 /// Sorts the slots by expert; ids that name no expert are left out.
 void group_slots(Context& c, const Layout& at, const Bytes& ids, const sdk::RowRange& rows,
@@ -134,14 +110,10 @@ void run(Context& c, const ds4_op_moe_routed& op, const sdk::RowRange& rows) {
   run_outer(c, op, at, rows);
 }
 
-std::uint64_t work(const ds4_op_moe_routed& op, std::uint64_t rows) {
-  return sdk::sat_mul(sdk::sat_mul(sdk::sat_mul(rows, width_of(op.ids)), width_of(op.v)),
-                      sdk::sat_mul(3, inner_of(op)));
-}
-
 }  // namespace
 
 extern const OpEntry kMoeRouted =
-    make_entry_with<ds4_op_moe_routed, Layout, check, run, work>(DS4_OP_MOE_ROUTED);
+    make_entry_with<ds4_op_moe_routed, Layout, check_moe_routed, run, work_moe_routed>(
+        DS4_OP_MOE_ROUTED);
 
 }  // namespace ds4::reference

@@ -12,6 +12,6 @@ void run(Context& c, const ds4_op_binary& op, const sdk::RowRange& rows) {
 }  // namespace
 
 extern const OpEntry kMul =
-    make_entry_with<ds4_op_binary, BinaryLayout, check_binary, run, binary_work>(DS4_OP_MUL);
+    make_entry_with<ds4_op_binary, BinaryLayout, check_binary, run, work_binary>(DS4_OP_MUL);
 
 }  // namespace ds4::reference

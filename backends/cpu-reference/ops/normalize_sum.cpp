@@ -5,11 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_normalize_sum& op) {
-  c.rows(op.x, "x", kF32, {kAny});
-  c.rows(op.y, "y", kF32, {op.x.extent[1]}, Check::Use::in_place);
-}
-
 void run(Context& c, const ds4_op_normalize_sum& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes y = Context::bytes(op.y);
@@ -23,13 +18,10 @@ void run(Context& c, const ds4_op_normalize_sum& op, const sdk::RowRange& rows) 
   });
 }
 
-std::uint64_t work(const ds4_op_normalize_sum& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
-}
-
 }  // namespace
 
 extern const OpEntry kNormalizeSum =
-    make_entry<ds4_op_normalize_sum, check, run, work>(DS4_OP_NORMALIZE_SUM);
+    make_entry<ds4_op_normalize_sum, check_normalize_sum, run, work_normalize_sum>(
+        DS4_OP_NORMALIZE_SUM);
 
 }  // namespace ds4::reference

@@ -22,23 +22,6 @@ struct Layout {
         turns(local, op.rope) {}
 };
 
-void check(Check& c, const ds4_op_q_project& op) {
-  c.rows(op.u, "u", kF32, {kAny});
-  c.rows(op.qr, "qr", kF32, {kAny}, Check::Use::output);
-  c.rows(op.q, "q", kF32, {kAny, kAny}, Check::Use::output);
-  const std::uint32_t rank = op.qr.extent[1];
-  const std::uint32_t heads = op.q.extent[1];
-  const std::uint32_t dim = op.q.extent[2];
-  c.require(rank != 0, "qr: width is 0");
-  c.require(dim != 0 && heads <= 0xffffffffu / dim, "q: ", heads, " heads of ", dim,
-            " are out of range");
-  c.weight(op.wq_a, "wq_a", {rank, op.u.extent[1]});
-  c.vector(op.gain, "gain", rank);
-  c.weight(op.wq_b, "wq_b", {heads * dim, rank});
-  c.rope(op.rope, dim);
-  if (op.rope.dims != 0) c.list(op.positions, "positions");
-}
-
 void run(Context& c, const ds4_op_q_project& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes u = Context::bytes(op.u);
@@ -85,14 +68,10 @@ void run(Context& c, const ds4_op_q_project& op, const sdk::RowRange& rows) {
   }
 }
 
-std::uint64_t work(const ds4_op_q_project& op, std::uint64_t rows) {
-  return sdk::sat_mul(sdk::sat_add(elementwise_work(rows, op.u), elementwise_work(rows, op.q)),
-                      width_of(op.qr));
-}
-
 }  // namespace
 
 extern const OpEntry kQProject =
-    make_entry_with<ds4_op_q_project, Layout, check, run, work>(DS4_OP_Q_PROJECT);
+    make_entry_with<ds4_op_q_project, Layout, check_q_project, run, work_q_project>(
+        DS4_OP_Q_PROJECT);
 
 }  // namespace ds4::reference

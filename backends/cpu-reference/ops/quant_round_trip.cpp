@@ -2,19 +2,12 @@
 /// ds4/ops.h.
 #include <algorithm>
 
-#include "../row_codec.hpp"
 #include "common.hpp"
+#include "cpu-common/row_codec.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_quant_round_trip& op) {
-  c.vectors(op.x, "x");
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-  c.rounding(op.rounding, width_of(op.x));
-}
 
 void run(Context& c, const ds4_op_quant_round_trip& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
@@ -27,13 +20,10 @@ void run(Context& c, const ds4_op_quant_round_trip& op, const sdk::RowRange& row
   });
 }
 
-std::uint64_t work(const ds4_op_quant_round_trip& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 8);
-}
-
 }  // namespace
 
 extern const OpEntry kQuantRoundTrip =
-    make_entry<ds4_op_quant_round_trip, check, run, work>(DS4_OP_QUANT_ROUND_TRIP);
+    make_entry<ds4_op_quant_round_trip, check_quant_round_trip, run, work_quant_round_trip>(
+        DS4_OP_QUANT_ROUND_TRIP);
 
 }  // namespace ds4::reference

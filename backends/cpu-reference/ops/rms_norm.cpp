@@ -11,15 +11,6 @@ struct Layout {
       : gain(local.take<float>(width_of(op.gain))) {}
 };
 
-void check(Check& c, const ds4_op_rms_norm& op) {
-  c.vectors(op.x, "x");
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-  c.require(width_of(op.x) != 0, "x: width is 0");
-  if (op.gain != nullptr) c.vector(op.gain, "gain", width_of(op.x));
-  c.require(op.eps >= 0, "eps is below 0");
-}
-
 void run(Context& c, const ds4_op_rms_norm& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -36,13 +27,9 @@ void run(Context& c, const ds4_op_rms_norm& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_rms_norm& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
-}
-
 }  // namespace
 
 extern const OpEntry kRmsNorm =
-    make_entry_with<ds4_op_rms_norm, Layout, check, run, work>(DS4_OP_RMS_NORM);
+    make_entry_with<ds4_op_rms_norm, Layout, check_rms_norm, run, work_rms_norm>(DS4_OP_RMS_NORM);
 
 }  // namespace ds4::reference

@@ -12,14 +12,6 @@ struct Layout {
   Layout(Arena&, Arena& local, const ds4_op_rope_tail& op) : turns(local, op.rope) {}
 };
 
-void check(Check& c, const ds4_op_rope_tail& op) {
-  c.vectors(op.x, "x");
-  c.list(op.positions, "positions");
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-  c.rope(op.rope, width_of(op.x));
-}
-
 void run(Context& c, const ds4_op_rope_tail& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -37,14 +29,10 @@ void run(Context& c, const ds4_op_rope_tail& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_rope_tail& op, std::uint64_t rows) {
-  return sdk::sat_add(elementwise_work(rows, op.x),
-                      sdk::sat_mul(rows, std::uint64_t{32} * op.rope.dims));
-}
-
 }  // namespace
 
 extern const OpEntry kRopeTail =
-    make_entry_with<ds4_op_rope_tail, Layout, check, run, work>(DS4_OP_ROPE_TAIL);
+    make_entry_with<ds4_op_rope_tail, Layout, check_rope_tail, run, work_rope_tail>(
+        DS4_OP_ROPE_TAIL);
 
 }  // namespace ds4::reference

@@ -7,11 +7,6 @@
 namespace ds4::reference {
 namespace {
 
-/// At plan time the weight may be absent; the descriptor says how many there will be.
-std::uint32_t experts_of(const ds4_op_route& op) noexcept {
-  return op.gate != nullptr ? op.gate->extent[0] : op.experts;
-}
-
 struct Layout {
   double* scores;  // shared: [rows, experts]
   float* weights;
@@ -21,21 +16,6 @@ struct Layout {
         weights(local.take<float>(width_of(op.v))),
         bias(local.take<float>(experts_of(op))) {}
 };
-
-void check(Check& c, const ds4_op_route& op) {
-  c.rows(op.v, "v", kF32, {kAny});
-  c.rows(op.ids, "ids", kI32, {kAny}, Check::Use::output);
-  const std::uint32_t k = op.ids.extent[1];
-  c.rows(op.weights, "weights", kF32, {k}, Check::Use::output);
-  c.weight(op.gate, "gate", {kAny, op.v.extent[1]});
-  if (op.bias != nullptr) c.vector(op.bias, "bias", experts_of(op));
-  if (op.table != nullptr) {
-    c.weight(op.table, "table", {kAny, k}, true);
-    c.list(op.tokens, "tokens");
-  } else if (op.gate != nullptr) {
-    c.require(k <= experts_of(op), "ids: ", k, " of ", experts_of(op), " experts");
-  }
-}
 
 /// The k best of score + bias, best first, ties to the lower id; NaN after every number.
 void choose(const double* scores, const float* bias, std::uint32_t experts, std::uint32_t k,
@@ -110,12 +90,9 @@ void run(Context& c, const ds4_op_route& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_route& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.v), experts_of(op));
-}
-
 }  // namespace
 
-extern const OpEntry kRoute = make_entry_with<ds4_op_route, Layout, check, run, work>(DS4_OP_ROUTE);
+extern const OpEntry kRoute =
+    make_entry_with<ds4_op_route, Layout, check_route, run, work_route>(DS4_OP_ROUTE);
 
 }  // namespace ds4::reference

@@ -5,11 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_row_sum& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny});
-  c.rows(op.y, "y", kF32, {op.x.extent[2]}, Check::Use::output);
-}
-
 void run(Context& c, const ds4_op_row_sum& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes y = Context::bytes(op.y);
@@ -23,12 +18,9 @@ void run(Context& c, const ds4_op_row_sum& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_row_sum& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
-}
-
 }  // namespace
 
-extern const OpEntry kRowSum = make_entry<ds4_op_row_sum, check, run, work>(DS4_OP_ROW_SUM);
+extern const OpEntry kRowSum =
+    make_entry<ds4_op_row_sum, check_row_sum, run, work_row_sum>(DS4_OP_ROW_SUM);
 
 }  // namespace ds4::reference

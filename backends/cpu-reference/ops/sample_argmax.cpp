@@ -1,17 +1,10 @@
 /// sample_argmax: the column of the largest logit; contract in ds4/ops.h.
 #include "common.hpp"
-#include "ranking.hpp"
+#include "cpu-common/ranking.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_sample& op) {
-  c.rows(op.x, "logits", kF32, {kAny});
-  c.list(op.ids, "ids", Check::Use::output);
-  if (c.has(op.count)) c.list(op.count, "count");
-  if (c.has(op.values)) c.rows(op.values, "values", kF32, {1}, Check::Use::output);
-}
 
 void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
@@ -33,13 +26,9 @@ void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_sample& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
-}
-
 }  // namespace
 
 extern const OpEntry kSampleArgmax =
-    make_entry<ds4_op_sample, check, run, work>(DS4_OP_SAMPLE_ARGMAX);
+    make_entry<ds4_op_sample, check_sample_argmax, run, work_sample_argmax>(DS4_OP_SAMPLE_ARGMAX);
 
 }  // namespace ds4::reference

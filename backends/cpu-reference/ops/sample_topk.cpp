@@ -2,20 +2,11 @@
 #include <algorithm>
 
 #include "common.hpp"
-#include "ranking.hpp"
+#include "cpu-common/ranking.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_sample& op) {
-  c.rows(op.x, "logits", kF32, {kAny});
-  c.rows(op.ids, "ids", kI32, {kAny}, Check::Use::output);
-  if (c.has(op.count)) c.list(op.count, "count");
-  if (c.has(op.values)) {
-    c.rows(op.values, "values", kF32, {op.ids.extent[1]}, Check::Use::output);
-  }
-}
 
 void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
@@ -48,12 +39,9 @@ void run(Context& c, const ds4_op_sample& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_sample& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 4);
-}
-
 }  // namespace
 
-extern const OpEntry kSampleTopk = make_entry<ds4_op_sample, check, run, work>(DS4_OP_SAMPLE_TOPK);
+extern const OpEntry kSampleTopk =
+    make_entry<ds4_op_sample, check_sample_topk, run, work_sample_topk>(DS4_OP_SAMPLE_TOPK);
 
 }  // namespace ds4::reference

@@ -5,12 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_scale_add& op) {
-  c.vectors(op.x, "x");
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-}
-
 void run(Context& c, const ds4_op_scale_add& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes y = Context::bytes(op.y);
@@ -23,12 +17,9 @@ void run(Context& c, const ds4_op_scale_add& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_scale_add& op, std::uint64_t rows) {
-  return elementwise_work(rows, op.x);
-}
-
 }  // namespace
 
-extern const OpEntry kScaleAdd = make_entry<ds4_op_scale_add, check, run, work>(DS4_OP_SCALE_ADD);
+extern const OpEntry kScaleAdd =
+    make_entry<ds4_op_scale_add, check_scale_add, run, work_scale_add>(DS4_OP_SCALE_ADD);
 
 }  // namespace ds4::reference

@@ -15,18 +15,6 @@ struct Layout {
         matrix(local.take<double>(width_of(op.pre), width_of(op.pre))) {}
 };
 
-void check(Check& c, const ds4_op_sinkhorn_split& op) {
-  c.rows(op.pre, "pre", kF32, {kAny}, Check::Use::output);
-  const std::uint32_t n = op.pre.extent[1];
-  c.require(n >= 1 && n <= 16, "pre: ", n, " streams are outside 1..16");
-  c.rows(op.mixes, "mixes", kF32, {(2 + n) * n});
-  c.rows(op.post, "post", kF32, {n}, Check::Use::output);
-  c.rows(op.comb, "comb", kF32, {n, n}, Check::Use::output);
-  c.vector(op.scale, "scale", 3);
-  c.vector(op.base, "base", (2 + n) * n);
-  c.require(op.iterations >= 1, "iterations is 0");
-}
-
 void run(Context& c, const ds4_op_sinkhorn_split& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes mixes = Context::bytes(op.mixes);
@@ -53,13 +41,10 @@ void run(Context& c, const ds4_op_sinkhorn_split& op, const sdk::RowRange& rows)
   });
 }
 
-std::uint64_t work(const ds4_op_sinkhorn_split& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.comb), 4 * std::uint64_t{op.iterations});
-}
-
 }  // namespace
 
 extern const OpEntry kSinkhornSplit =
-    make_entry_with<ds4_op_sinkhorn_split, Layout, check, run, work>(DS4_OP_SINKHORN_SPLIT);
+    make_entry_with<ds4_op_sinkhorn_split, Layout, check_sinkhorn_split, run, work_sinkhorn_split>(
+        DS4_OP_SINKHORN_SPLIT);
 
 }  // namespace ds4::reference

@@ -1,16 +1,11 @@
 /// softmax_pool: per column a softmax over the entries of a row; contract in ds4/ops.h.
 #include <limits>
 
-#include "pair_rows.hpp"
+#include "common.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_softmax_pool& op) {
-  c.rows(op.y, "y", kF32, {kAny}, Check::Use::output);
-  check_pairs(c, op.ring, op.work, op.list, op.op.flags, op.y.extent[1]);
-}
 
 void run(Context& c, const ds4_op_softmax_pool& op, const sdk::RowRange& rows) {
   const PairRows pairs{Context::bytes(op.ring), Context::bytes(op.work)};
@@ -52,13 +47,10 @@ void run(Context& c, const ds4_op_softmax_pool& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_softmax_pool& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.y), sdk::sat_mul(16, width_of(op.list)));
-}
-
 }  // namespace
 
 extern const OpEntry kSoftmaxPool =
-    make_entry<ds4_op_softmax_pool, check, run, work>(DS4_OP_SOFTMAX_POOL);
+    make_entry<ds4_op_softmax_pool, check_softmax_pool, run, work_softmax_pool>(
+        DS4_OP_SOFTMAX_POOL);
 
 }  // namespace ds4::reference

@@ -15,12 +15,6 @@ struct Layout {
       : sink(local.take<float>(width_of(op.sink))) {}
 };
 
-void check(Check& c, const ds4_op_softmax_sink& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny});
-  c.rows(op.y, "y", kF32, {op.x.extent[1], op.x.extent[2]}, Check::Use::in_place);
-  if (op.sink != nullptr) c.vector(op.sink, "sink", op.x.extent[1]);
-}
-
 void run(Context& c, const ds4_op_softmax_sink& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -43,13 +37,10 @@ void run(Context& c, const ds4_op_softmax_sink& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_softmax_sink& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 16);
-}
-
 }  // namespace
 
 extern const OpEntry kSoftmaxSink =
-    make_entry_with<ds4_op_softmax_sink, Layout, check, run, work>(DS4_OP_SOFTMAX_SINK);
+    make_entry_with<ds4_op_softmax_sink, Layout, check_softmax_sink, run, work_softmax_sink>(
+        DS4_OP_SOFTMAX_SINK);
 
 }  // namespace ds4::reference

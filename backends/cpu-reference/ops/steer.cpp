@@ -11,12 +11,6 @@ struct Layout {
       : direction(local.take<float>(width_of(op.x))) {}
 };
 
-void check(Check& c, const ds4_op_steer& op) {
-  c.rows(op.x, "x", kF32, {kAny, kAny}, Check::Use::in_place);
-  c.vector(op.direction, "direction", op.x.extent[2]);
-  c.finite(op.scale, "scale");
-}
-
 void run(Context& c, const ds4_op_steer& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -30,12 +24,9 @@ void run(Context& c, const ds4_op_steer& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_steer& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 2);
-}
-
 }  // namespace
 
-extern const OpEntry kSteer = make_entry_with<ds4_op_steer, Layout, check, run, work>(DS4_OP_STEER);
+extern const OpEntry kSteer =
+    make_entry_with<ds4_op_steer, Layout, check_steer, run, work_steer>(DS4_OP_STEER);
 
 }  // namespace ds4::reference

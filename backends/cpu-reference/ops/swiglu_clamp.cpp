@@ -5,15 +5,6 @@
 namespace ds4::reference {
 namespace {
 
-void check(Check& c, const ds4_op_swiglu_clamp& op) {
-  c.vectors(op.gate, "gate");
-  c.vectors(op.up, "up");
-  c.same_shape(op.up, "up", op.gate);
-  if (c.has(op.weight)) c.rows(op.weight, "weight", kF32, {vectors_of(op.gate)});
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.gate);
-}
-
 void run(Context& c, const ds4_op_swiglu_clamp& op, const sdk::RowRange& rows) {
   const Bytes gate = Context::bytes(op.gate);
   const Bytes up = Context::bytes(op.up);
@@ -30,13 +21,10 @@ void run(Context& c, const ds4_op_swiglu_clamp& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_swiglu_clamp& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.gate), 16);
-}
-
 }  // namespace
 
 extern const OpEntry kSwigluClamp =
-    make_entry<ds4_op_swiglu_clamp, check, run, work>(DS4_OP_SWIGLU_CLAMP);
+    make_entry<ds4_op_swiglu_clamp, check_swiglu_clamp, run, work_swiglu_clamp>(
+        DS4_OP_SWIGLU_CLAMP);
 
 }  // namespace ds4::reference

@@ -1,9 +1,13 @@
 /// Every op of this backend by id; each entry lives in the file of its op.
 #pragma once
 
-#include "../context.hpp"
+#include <iterator>
+
+#include "cpu-common/context.hpp"
 
 namespace ds4::reference {
+
+using cpu::OpEntry;
 
 extern const OpEntry kCopyCast;
 extern const OpEntry kFill;
@@ -55,7 +59,7 @@ extern const OpEntry kSampleArgmax;
 extern const OpEntry kSampleTopk;
 extern const OpEntry kSteer;
 
-/// The entry of a known op (sdk::find_op gives one for its id).
-const OpEntry& op_entry(std::uint32_t id) noexcept;
+/// All of them in the order of sdk::kOps.
+extern const OpEntry* const kOps[std::size(sdk::kOps)];
 
 }  // namespace ds4::reference

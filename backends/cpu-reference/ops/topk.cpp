@@ -2,20 +2,11 @@
 #include <algorithm>
 
 #include "common.hpp"
-#include "ranking.hpp"
+#include "cpu-common/ranking.hpp"
 #include "table.hpp"
 
 namespace ds4::reference {
 namespace {
-
-void check(Check& c, const ds4_op_topk& op) {
-  c.rows(op.x, "x", kF32, {kAny});
-  if (c.has(op.count)) c.list(op.count, "count");
-  c.rows(op.ids, "ids", kI32, {kAny}, Check::Use::output);
-  if (c.has(op.values)) {
-    c.rows(op.values, "values", kF32, {op.ids.extent[1]}, Check::Use::output);
-  }
-}
 
 void run(Context& c, const ds4_op_topk& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
@@ -44,12 +35,8 @@ void run(Context& c, const ds4_op_topk& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_topk& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 4);
-}
-
 }  // namespace
 
-extern const OpEntry kTopk = make_entry<ds4_op_topk, check, run, work>(DS4_OP_TOPK);
+extern const OpEntry kTopk = make_entry<ds4_op_topk, check_topk, run, work_topk>(DS4_OP_TOPK);
 
 }  // namespace ds4::reference

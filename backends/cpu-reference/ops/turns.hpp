@@ -1,8 +1,8 @@
 /// Scratch for the rotation of one position at a time, on each thread.
 #pragma once
 
-#include "../rope.hpp"
 #include "common.hpp"
+#include "cpu-common/rope.hpp"
 
 namespace ds4::reference {
 

@@ -18,15 +18,6 @@ double apply(std::uint32_t function, double z) noexcept {
   }
 }
 
-void check(Check& c, const ds4_op_unary& op) {
-  c.vectors(op.x, "x");
-  c.vectors(op.y, "y", Check::Use::in_place);
-  c.same_shape(op.y, "y", op.x);
-  if (op.function < DS4_UNARY_SIGMOID || op.function > DS4_UNARY_SQRT_SOFTPLUS) {
-    c.fail(DS4_E_UNSUPPORTED, "function: unknown value ", op.function);
-  }
-}
-
 void run(Context& c, const ds4_op_unary& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes y = Context::bytes(op.y);
@@ -39,12 +30,8 @@ void run(Context& c, const ds4_op_unary& op, const sdk::RowRange& rows) {
   });
 }
 
-std::uint64_t work(const ds4_op_unary& op, std::uint64_t rows) {
-  return sdk::sat_mul(elementwise_work(rows, op.x), 16);
-}
-
 }  // namespace
 
-extern const OpEntry kUnary = make_entry<ds4_op_unary, check, run, work>(DS4_OP_UNARY);
+extern const OpEntry kUnary = make_entry<ds4_op_unary, check_unary, run, work_unary>(DS4_OP_UNARY);
 
 }  // namespace ds4::reference

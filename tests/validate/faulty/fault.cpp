@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 constexpr std::pair<std::string_view, Planted> kNames[] = {
@@ -63,4 +63,4 @@ bool plant(std::string_view name) noexcept {
   return false;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <string_view>
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 enum class Planted : int {
   none,
@@ -70,4 +70,4 @@ inline bool announces_int8() noexcept {
 /// Switches a fault on by name; false when there is none of that name.
 bool plant(std::string_view name) noexcept;
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -5,7 +5,7 @@
 #include <vector>
 
 // Of the copy that is made when the build is configured.
-#include <api.hpp>
+#include <cpu-common/api.hpp>
 
 #include "fault.hpp"
 
@@ -15,7 +15,7 @@ struct ds4_graph {
   ds4_submission submission{};
 };
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 std::uint32_t graph_supported(ds4_device*, const ds4_op* const*, std::uint32_t) {
@@ -68,4 +68,4 @@ const ds4_graph_api* graph_api() noexcept {
   return &kGraph;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -3,8 +3,8 @@
 
 #include "ds4/backend.h"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 [[nodiscard]] const ds4_graph_api* graph_api() noexcept;
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

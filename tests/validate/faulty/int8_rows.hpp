@@ -10,7 +10,7 @@
 #include "ds4/backend.h"
 #include "fault.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 struct Int8Row {
   const float* values = nullptr;
@@ -66,4 +66,4 @@ double int8_dot(const A* a, const B* b, std::uint64_t n, std::uint64_t block) no
   return sum;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -10,7 +10,7 @@
 #include "dequant.hpp"
 #include "objects.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 /// Hands out scratch front to back. Without a base it only counts, so that one function per op both
 /// sizes and takes its scratch.
@@ -160,4 +160,4 @@ constexpr OpEntry make_entry_with(std::uint32_t id) noexcept {
   return entry;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -7,8 +7,9 @@
 #include <string>
 
 #include "api.hpp"
+#include "personality.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 /// First "model name" of the processor table, or what the machine calls itself.
@@ -50,8 +51,9 @@ void fill_info(ds4_device_info& info) {
     info.free_bytes = std::uint64_t{memory.freeram} * memory.mem_unit;
   }
   info.capabilities = DS4_CAP_DETERMINISTIC | DS4_CAP_HOST_MAP | DS4_CAP_IMPORT_HOST |
-                      DS4_CAP_UNLOAD_SAFE | DS4_CAP_ROW_INVARIANT;
-  info.score = DS4_SCORE_REFERENCE;
+                      DS4_CAP_UNLOAD_SAFE | DS4_CAP_ROW_INVARIANT | personality().capabilities;
+  info.score = personality().score();
+  sdk::copy_text(info.reason, personality().reason());
   info.memory_kinds = 1;
   info.memory[0] = {DS4_MEMORY_HOST, 1, 1, static_cast<std::uint32_t>(kAlignment), 0};
   info.preferred_row_tile = 1;
@@ -69,7 +71,7 @@ ds4_status enumerate(ds4_device_info* devices, std::uint32_t capacity, std::uint
 }
 
 const char* device_reason(std::uint32_t index) {
-  return index == 0 ? "" : "there is one device, the processor, with index 0";
+  return index == 0 ? personality().reason() : "there is one device, the processor, with index 0";
 }
 
 ds4_status device_open(std::uint32_t index, const ds4_device_options* options, ds4_device** out,
@@ -81,6 +83,9 @@ ds4_status device_open(std::uint32_t index, const ds4_device_options* options, d
     sdk::check_host(&host);
     if (index != 0) {
       throw sdk::failure(DS4_E_INVALID_ARGUMENT, "there is no device ", index);
+    }
+    if (personality().score() == DS4_SCORE_CANNOT_RUN) {
+      throw sdk::failure(DS4_E_UNSUPPORTED, personality().name, ": ", personality().reason());
     }
     const std::uint32_t flags = wanted.flags;
     constexpr std::uint32_t kKnown =
@@ -96,8 +101,8 @@ ds4_status device_open(std::uint32_t index, const ds4_device_options* options, d
       if (compose != nullptr) {
         const std::string_view value(compose);
         if (value != "on" && value != "off") {
-          throw sdk::failure(DS4_E_INVALID_ARGUMENT, "option cpu-reference.compose is '", value,
-                             "', use on or off");
+          throw sdk::failure(DS4_E_INVALID_ARGUMENT, "option ", personality().name, ".compose is '",
+                             value, "', use on or off");
         }
         made->composes = value == "on";
       }
@@ -134,4 +139,4 @@ ds4_status stats_read(ds4_device* device, ds4_stats* out, ds4_error* err) {
   });
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -4,7 +4,7 @@
 
 #include "api.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 std::byte* allocate(const ds4_host_api& host, std::uint64_t bytes, const char* tag) {
   const std::uint64_t size = bytes != 0 ? bytes : kAlignment;
@@ -68,7 +68,7 @@ ds4_status buffer_create(ds4_device* device, std::uint64_t bytes, std::uint32_t 
     made->device = device;
     made->bytes = bytes;
     made->usage = usage;
-    made->data = allocate(*d.host, bytes, "cpu-reference buffer");
+    made->data = allocate(*d.host, bytes, "cpu buffer");
     d.count_bytes(usage, bytes);
     ++d.children;
     result = made.release();
@@ -174,4 +174,4 @@ ds4_status stream_sync(ds4_stream* stream, ds4_error* err) {
   return sdk::fence(err, [&] { sdk::need(stream, "stream"); });
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -1,9 +1,9 @@
 /// The pairs that a compressed row is pooled from: rows of a ring, then rows of the workspace.
 #pragma once
 
-#include "common.hpp"
+#include "loops.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 struct PairRows {
   Bytes ring;
@@ -37,4 +37,4 @@ inline void check_pairs(Check& c, const ds4_view& ring, const ds4_view& work, co
             list.extent[1], " is odd, with OVERLAP it has two halves");
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

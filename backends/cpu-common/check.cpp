@@ -6,7 +6,7 @@
 #include "dequant.hpp"
 #include "row_codec.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 DtypeSet set_of(std::uint32_t dtype) noexcept {
@@ -280,4 +280,4 @@ void Check::spares_workspace(const ds4_view& workspace) const {
   }
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

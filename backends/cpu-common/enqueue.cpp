@@ -9,13 +9,24 @@
 
 #include "api.hpp"
 #include "context.hpp"
-#include "ops/table.hpp"
+#include "personality.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
-/// Multiply-adds that are worth a barrier.
-constexpr std::uint64_t kSharedWork = 60'000;
+/// Position in the list of ops by id, so that a step of many small ops does not search.
+constexpr auto kPositions = [] {
+  std::array<std::uint8_t, 128> positions{};
+  for (std::uint32_t id = 0; id < positions.size(); ++id) {
+    positions[id] = static_cast<std::uint8_t>(sdk::op_index(id));
+  }
+  return positions;
+}();
+
+/// The entry of a known op (sdk::find_op gives one for its id).
+const OpEntry& op_entry(std::uint32_t id) noexcept {
+  return *personality().ops[kPositions[id & 127u]];
+}
 
 std::uint32_t team_size(const ds4_host_api& host) noexcept {
   const bool has_team = DS4_HAS(ds4_host_api, &host, team_run) &&
@@ -82,7 +93,7 @@ struct Region {
 };
 
 bool is_shared(const OpEntry& entry, const ds4_op& op, std::uint32_t rows) noexcept {
-  return entry.work(&op, rows) >= kSharedWork;
+  return entry.work(&op, rows) >= personality().shared_work;
 }
 
 void run_op(Region& region, std::uint32_t index, const OpEntry& entry, const ds4_op& op,
@@ -172,7 +183,8 @@ ds4_status op_support(ds4_device* device, const ds4_op* op, ds4_op_support* out,
     try {
       const OpEntry& entry = entry_of(op, 0);
       if (d.composes && sdk::is_tier_two(op->id)) {
-        sdk::copy_text(answer.reason, "option cpu-reference.compose is on");
+        sdk::copy_text(answer.reason,
+                       sdk::Message("option ", personality().name, ".compose is on").view());
         return;
       }
       Check check(d, *op, Asking::support, {});
@@ -258,4 +270,4 @@ ds4_status enqueue(ds4_stream* stream, const ds4_submission* submission, ds4_err
   });
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 /// -inf is never chosen.
 inline bool is_candidate(float value) noexcept {
@@ -19,4 +19,4 @@ inline bool ranks_before(const float* x, std::int32_t a, std::int32_t b) noexcep
   return a < b;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

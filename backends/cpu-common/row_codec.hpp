@@ -6,7 +6,7 @@
 
 #include "ds4/backend_sdk.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 /// Applies ds4_rounding to one finished row in place. `width` is a power of two with HADAMARD.
 void round_row(const ds4_rounding& rounding, float* row, std::uint32_t width) noexcept;
@@ -25,4 +25,4 @@ void encode_row(std::uint32_t dtype, std::uint32_t tail, const float* in, std::u
 void decode_row(std::uint32_t dtype, std::uint32_t tail, const std::byte* in, std::uint32_t width,
                 float* out) noexcept;
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

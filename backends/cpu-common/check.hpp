@@ -7,7 +7,7 @@
 
 #include "objects.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 /// Sets of dtypes that a field may have.
 using DtypeSet = std::uint32_t;
@@ -109,4 +109,4 @@ class Check {
   std::uint32_t seen_count_ = 0;
 };
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

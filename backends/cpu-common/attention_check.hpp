@@ -1,9 +1,9 @@
 /// Checks that attention_rows and the fused attention ops have in common.
 #pragma once
 
-#include "common.hpp"
+#include "loops.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 inline constexpr const char* kSourceNames[3] = {"source[0]", "source[1]", "source[2]"};
 
@@ -45,4 +45,4 @@ inline std::uint64_t attention_work(const ds4_op_attention& op, std::uint64_t ro
   return sdk::sat_mul(elementwise_work(rows, op.q), entries / 4 + 1);
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

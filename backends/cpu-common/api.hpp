@@ -3,7 +3,7 @@
 
 #include "objects.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 // device.cpp
 ds4_status enumerate(ds4_device_info*, std::uint32_t, std::uint32_t*, ds4_error*);
@@ -47,4 +47,4 @@ ds4_status workspace_size(ds4_device*, const ds4_op* const*, std::uint32_t, std:
                           ds4_error*);
 ds4_status enqueue(ds4_stream*, const ds4_submission*, ds4_error*);
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

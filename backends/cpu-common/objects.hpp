@@ -9,10 +9,8 @@
 
 #include "ds4/backend_sdk.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
-inline constexpr const char* kName = "cpu-reference";
-inline constexpr const char* kVersion = "0.1.0";
 inline constexpr std::uint64_t kAlignment = 64;
 
 /// Memory from the host's counted allocator where it has one, else from operator new. 64-byte
@@ -20,12 +18,24 @@ inline constexpr std::uint64_t kAlignment = 64;
 std::byte* allocate(const ds4_host_api& host, std::uint64_t bytes, const char* tag);
 void release(const ds4_host_api& host, std::byte* block) noexcept;
 
-}  // namespace ds4::reference
+/// A packed arrangement of a weight's bytes: tiles of `rows` consecutive rows, each as long as the
+/// rows are in the source. Rows of a last, incomplete tile do not occur.
+struct WeightLayout {
+  const char* name;
+  std::uint32_t rows;  ///< of a tile
+  /// Packs one tile: `source` are its rows one after another, `row_bytes` each.
+  void (*pack)(const std::byte* source, std::uint64_t row_bytes, std::byte* out) noexcept;
+  /// Block `block` of row `row` of a packed tile, as it was in the source.
+  void (*unpack_block)(const std::byte* tile, std::uint64_t row_bytes, std::uint32_t row,
+                       std::uint64_t block, std::byte* out) noexcept;
+};
+
+}  // namespace ds4::cpu
 
 struct ds4_device {
   const ds4_host_api* host = nullptr;
   bool validates = false;  ///< DS4_DEVICE_VALIDATE: undeclared overlap is refused
-  bool composes = false;   ///< option cpu-reference.compose=on: no tier-2 op
+  bool composes = false;   ///< option <name>.compose=on: no tier-2 op
   std::atomic<std::uint64_t> children{0};
   std::array<std::atomic<std::uint64_t>, 8> bytes_by_usage{};
   std::atomic<std::uint64_t> bytes_now{0};
@@ -60,8 +70,9 @@ struct ds4_stream {
 
 struct ds4_weight {
   ds4_device* device = nullptr;
-  const std::byte* data = nullptr;  ///< rows in the source's own block format
-  std::byte* owned = nullptr;       ///< null when used in place
+  const std::byte* data = nullptr;  ///< rows in the source's own block format, or tiles of `layout`
+  const ds4::cpu::WeightLayout* layout = nullptr;  ///< null: the source's own
+  std::byte* owned = nullptr;                      ///< null when used in place
   std::uint64_t bytes = 0;
   std::uint32_t dtype = 0;
   std::uint32_t rank = 0;
@@ -78,6 +89,7 @@ struct ds4_weight {
     const auto shape = ds4::sdk::block_shape(dtype);
     return std::uint64_t{width()} / shape.values * shape.bytes;
   }
+  /// Row r of a weight that is not packed.
   [[nodiscard]] const std::byte* row(std::uint64_t r) const noexcept {
     return data + r * row_bytes();
   }
@@ -89,5 +101,6 @@ struct ds4_import {
   struct Piece {
     std::uint64_t begin, end;
   };
-  std::vector<Piece> pieces;  ///< written byte ranges: sorted, disjoint, not touching
+  std::vector<Piece> pieces;    ///< written byte ranges: sorted, disjoint, not touching
+  std::vector<std::byte> tile;  ///< a tile's source while it is packed
 };

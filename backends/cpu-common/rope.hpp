@@ -8,7 +8,7 @@
 
 #include "ds4/ops.h"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 /// f_i for pair i: double, rounded to f32 once.
 inline void rope_frequencies(const ds4_rope& rope, float* out) noexcept {
@@ -61,4 +61,4 @@ void rotate_tail(const ds4_rope& rope, const double* cosines, const double* sine
   }
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -1,10 +1,12 @@
-/// Weights keep the source's own layout, in place where the host's pages stay.
+/// Weights keep the source's own layout, in place where the host's pages stay, or are packed into
+/// the backend's layout tile by tile as their bytes arrive.
 #include <algorithm>
 #include <memory>
 
 #include "api.hpp"
+#include "personality.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 /// Bytes that the description's extents take in its dtype; throws on a description without sense.
@@ -49,6 +51,32 @@ std::uint64_t source_bytes(const ds4_weight_desc& desc) {
 
 bool takes(const ds4_weight_desc& desc) noexcept {
   return (desc.flags & DS4_WEIGHT_STREAMED) == 0;
+}
+
+/// The layout that a weight gets here; null: the source's own.
+const WeightLayout* layout_of(const ds4_weight_desc& desc) noexcept {
+  if (personality().layout == nullptr || desc.rank < 2) return nullptr;
+  const WeightLayout* layout = personality().layout(desc);
+  // A tile lies in one matrix, of which a weight of rank 3 has many.
+  if (layout == nullptr || desc.extent[desc.rank - 2] % layout->rows != 0) return nullptr;
+  return layout;
+}
+
+/// Packs the tiles that became whole when [begin, end) was written: they touch that range and lie
+/// in one written piece.
+void pack_tiles(ds4_import& import, std::uint64_t begin, std::uint64_t end) {
+  ds4_weight& weight = import.weight;
+  if (weight.layout == nullptr) return;
+  const std::uint64_t row_bytes = weight.row_bytes();
+  const std::uint64_t tile_bytes = weight.layout->rows * row_bytes;
+  const auto piece = std::find_if(import.pieces.begin(), import.pieces.end(),
+                                  [&](const auto& p) { return p.begin <= begin && end <= p.end; });
+  for (std::uint64_t t = begin / tile_bytes; t * tile_bytes < end; ++t) {
+    if (t * tile_bytes < piece->begin || (t + 1) * tile_bytes > piece->end) continue;
+    std::byte* tile = weight.owned + t * tile_bytes;
+    std::memcpy(import.tile.data(), tile, tile_bytes);
+    weight.layout->pack(import.tile.data(), row_bytes, tile);
+  }
 }
 
 /// Adds a written range; throws when a byte comes twice.
@@ -96,10 +124,12 @@ ds4_status weight_query(ds4_device* device, const ds4_weight_desc* desc, ds4_wei
     const std::uint32_t size = answer.struct_size;
     answer = {};
     answer.struct_size = size;
-    sdk::copy_text(answer.fingerprint, "cpu-reference/source/1");
+    sdk::copy_text(answer.fingerprint, personality().fingerprint);
     source_bytes(d);
     answer.accepted = takes(d) ? 1 : 0;
-    answer.in_place = answer.accepted;
+    if (answer.accepted == 0) return;
+    answer.in_place = layout_of(d) == nullptr ? 1 : 0;
+    answer.packed_bytes = answer.in_place == 1 ? 0 : d.bytes;
   });
 }
 
@@ -125,8 +155,13 @@ ds4_status weight_import_begin(ds4_device* device, const ds4_weight_desc* desc, 
     weight.dtype = source.dtype;
     weight.rank = source.rank;
     std::copy_n(source.extent, source.rank, weight.extent.begin());
+    weight.layout = layout_of(source);
+    if (weight.layout != nullptr && made->is_in_place) {
+      throw sdk::failure(DS4_E_UNSUPPORTED, "import: this weight is packed, not used in place");
+    }
+    if (weight.layout != nullptr) made->tile.resize(weight.layout->rows * weight.row_bytes());
     if (!made->is_in_place) {
-      weight.owned = allocate(*d.host, bytes, "cpu-reference weight");
+      weight.owned = allocate(*d.host, bytes, "cpu weight");
       weight.data = weight.owned;
       d.count_bytes(DS4_USAGE_WEIGHTS, bytes);
     }
@@ -155,6 +190,7 @@ ds4_status weight_import_write(ds4_import* import, std::uint64_t offset, const v
       i.weight.data = &first;
     } else {
       std::memcpy(i.weight.owned + offset, src, bytes);
+      pack_tiles(i, offset, offset + bytes);
     }
   });
 }
@@ -198,4 +234,4 @@ void weight_destroy(ds4_weight* weight) {
   --device.children;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

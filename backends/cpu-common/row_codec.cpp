@@ -7,7 +7,7 @@
 
 #include "numbers.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 constexpr std::array<float, 256> kE4m3 = [] {
@@ -192,4 +192,4 @@ void decode_row(std::uint32_t dtype, std::uint32_t tail, const std::byte* in, st
   }
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -5,7 +5,7 @@
 
 #include "numbers.hpp"
 
-namespace ds4::reference {
+namespace ds4::cpu {
 namespace {
 
 using Byte = std::uint8_t;
@@ -171,6 +171,9 @@ void iq2_xxs(const Byte* b, float* y) noexcept {
   }
 }
 
+/// Bytes of the largest block of any format.
+constexpr std::size_t kLargestBlock = 256;
+
 using BlockDecoder = void (*)(const Byte*, float*) noexcept;
 
 template <BlockDecoder Decode>
@@ -218,13 +221,27 @@ void dequantise(std::uint32_t dtype, const std::byte* source, std::uint64_t n,
   }
 }
 
+void decode_weight_row(const ds4_weight& weight, std::uint64_t r, float* out) noexcept {
+  if (weight.layout == nullptr) return dequantise(weight.dtype, weight.row(r), weight.width(), out);
+  const sdk::BlockShape shape = sdk::block_shape(weight.dtype);
+  const std::uint64_t row_bytes = weight.row_bytes();
+  const std::uint32_t rows = weight.layout->rows;
+  const std::byte* tile = weight.data + r / rows * rows * row_bytes;
+  std::byte block[kLargestBlock];
+  for (std::uint64_t b = 0; b < weight.width() / shape.values; ++b) {
+    weight.layout->unpack_block(tile, row_bytes, static_cast<std::uint32_t>(r % rows), b, block);
+    dequantise(weight.dtype, block, shape.values, out + b * shape.values);
+  }
+}
+
 const float* weight_row(const ds4_weight& weight, std::uint64_t r, float* buffer) noexcept {
   const std::byte* source = weight.row(r);
-  if (weight.dtype == DS4_DTYPE_F32 && reinterpret_cast<std::uintptr_t>(source) % 4 == 0) {
+  if (weight.layout == nullptr && weight.dtype == DS4_DTYPE_F32 &&
+      reinterpret_cast<std::uintptr_t>(source) % 4 == 0) {
     return reinterpret_cast<const float*>(source);
   }
-  dequantise(weight.dtype, source, weight.width(), buffer);
+  decode_weight_row(weight, r, buffer);
   return buffer;
 }
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace ds4::reference {
+namespace ds4::cpu {
 
 constexpr float bits_to_float(std::uint32_t bits) noexcept {
   return std::bit_cast<float>(bits);
@@ -137,4 +137,4 @@ static_assert(float_to_e4m3(448.0F) == 0x7e && float_to_e4m3(0x1p-9F) == 1);
 static_assert(float_to_e4m3(0x1p-10F) == 0 && float_to_e4m3(0x1.8p-9F) == 2);
 static_assert(float_to_e2m1(5.0F) == 6 && float_to_e2m1(2.5F) == 4 && float_to_e2m1(-0.75F) == 10);
 
-}  // namespace ds4::reference
+}  // namespace ds4::cpu
