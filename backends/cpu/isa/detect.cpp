@@ -1,0 +1,93 @@
+#include "detect.hpp"
+
+#include "ds4/backend.h"
+#include "level.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+namespace ds4::fast {
+namespace {
+
+#if defined(__x86_64__)
+
+struct Leaf {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+Leaf cpuid(unsigned leaf, unsigned part = 0) noexcept {
+  Leaf out;
+  if (__get_cpuid_count(leaf, part, &out.eax, &out.ebx, &out.ecx, &out.edx) == 0) return {};
+  return out;
+}
+
+/// Which register states the operating system saves, XCR0; 0 without XGETBV.
+std::uint64_t saved_states() noexcept {
+  constexpr unsigned kOsxsave = 1u << 27;
+  if ((cpuid(1).ecx & kOsxsave) == 0) return 0;
+  unsigned low;
+  unsigned high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return std::uint64_t{high} << 32 | low;
+}
+
+constexpr std::uint64_t kYmmState = 0x6;   // SSE, AVX
+constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper registers
+[[maybe_unused]] constexpr bool has_bit(unsigned word, unsigned bit) noexcept {
+  return (word >> bit & 1u) != 0;
+}
+
+[[maybe_unused]] const char* missing_avx2() noexcept {
+  const Leaf first = cpuid(1);
+  const Leaf seventh = cpuid(7);
+  if (!has_bit(first.ecx, 28)) return "the processor has no AVX";
+  if ((saved_states() & kYmmState) != kYmmState) {
+    return "the operating system does not save the AVX registers (XCR0)";
+  }
+  if (!has_bit(seventh.ebx, 5)) return "the processor has no AVX2";
+  if (!has_bit(first.ecx, 12)) return "the processor has no FMA";
+  if (!has_bit(first.ecx, 29)) return "the processor has no F16C";
+  return nullptr;
+}
+
+[[maybe_unused]] const char* missing_avx512() noexcept {
+  if (const char* missing = missing_avx2()) return missing;
+  const Leaf seventh = cpuid(7);
+  if (!has_bit(seventh.ebx, 16)) return "the processor has no AVX-512 (AVX512F)";
+  if ((saved_states() & kZmmState) != kZmmState) {
+    return "the operating system does not save the AVX-512 registers (XCR0)";
+  }
+  if (!has_bit(seventh.ebx, 17)) return "the processor has no AVX512DQ";
+  if (!has_bit(seventh.ebx, 30)) return "the processor has no AVX512BW";
+  if (!has_bit(seventh.ebx, 31)) return "the processor has no AVX512VL";
+  if (!has_bit(seventh.ecx, 11)) return "the processor has no AVX512_VNNI";
+  return nullptr;
+}
+
+#endif
+
+/// The first thing that this level needs and the machine lacks; null when there is none.
+const char* missing() noexcept {
+#if DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX512
+  return missing_avx512();
+#elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX2
+  return missing_avx2();
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace
+
+std::uint32_t level_score() noexcept {
+  return missing() != nullptr ? DS4_SCORE_CANNOT_RUN : kLevelScore;
+}
+
+const char* level_reason() noexcept {
+  const char* text = missing();
+  return text != nullptr ? text : "";
+}
+
+}  // namespace ds4::fast

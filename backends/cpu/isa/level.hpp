@@ -1,0 +1,17 @@
+/// The instruction-set level that a file is built for: CMake gives DS4_CPU_LEVEL one of these.
+#pragma once
+
+#include <cstdint>
+
+#include "ds4/backend.h"
+
+#define DS4_CPU_LEVEL_BASE 0
+#define DS4_CPU_LEVEL_AVX2 1
+#define DS4_CPU_LEVEL_AVX512 2
+
+namespace ds4::fast {
+
+/// Ten more for each wider instruction set.
+inline constexpr std::uint32_t kLevelScore = DS4_SCORE_CPU + 10 * DS4_CPU_LEVEL;
+
+}  // namespace ds4::fast

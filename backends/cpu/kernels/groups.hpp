@@ -1,0 +1,82 @@
+/// Slots sorted by the group of a weight that each takes: experts of tokens, groups of heads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "cpu-common/context.hpp"
+#include "product.hpp"
+
+namespace ds4::fast {
+
+class Groups {
+ public:
+  Groups(cpu::Arena& local, std::uint64_t slots, std::uint64_t groups)
+      : order_(local.take<std::uint32_t>(slots)),
+        group_(local.take<std::int32_t>(slots)),
+        begin_(local.take<std::uint32_t>(sdk::sat_add(groups, 1))) {}
+
+  /// group_of(slot) gives a group, or what is none: such a slot belongs nowhere. Members of a group
+  /// ascend.
+  template <class GroupOf>
+  void sort(std::uint32_t slots, std::uint32_t groups, GroupOf&& group_of) const noexcept {
+    std::fill_n(begin_, std::uint64_t{groups} + 1, 0u);
+    for (std::uint32_t s = 0; s < slots; ++s) {
+      const std::int64_t g = group_of(s);
+      group_[s] = g >= 0 && g < std::int64_t{groups} ? static_cast<std::int32_t>(g) : -1;
+      if (group_[s] >= 0) ++begin_[group_[s]];
+    }
+    std::uint32_t total = 0;
+    for (std::uint32_t g = 0; g <= groups; ++g) total += std::exchange(begin_[g], total);
+    // Placing moves each begin to its group's end, which is the next one's begin: shift back after.
+    for (std::uint32_t s = 0; s < slots; ++s) {
+      if (group_[s] >= 0) order_[begin_[group_[s]]++] = s;
+    }
+    for (std::uint32_t g = groups; g > 0; --g) begin_[g] = begin_[g - 1];
+    begin_[0] = 0;
+  }
+
+  [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t g) const noexcept {
+    return {order_ + begin_[g], begin_[g + 1] - begin_[g]};
+  }
+  [[nodiscard]] bool has_group(std::uint32_t slot) const noexcept { return group_[slot] >= 0; }
+
+ private:
+  std::uint32_t* order_;
+  std::int32_t* group_;
+  std::uint32_t* begin_;
+};
+
+/// Calls body(slot, sums) for each member: one tile of a weight's rows times its vector.
+template <class Body>
+void tile_product_of(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
+                     const Activations& x, std::span<const std::uint32_t> members,
+                     const ProductScratch& scratch, Body&& body) {
+  float sums[kTileRows * kMostColumns];
+  for (std::size_t begin = 0; begin < members.size(); begin += kMostColumns) {
+    const auto count =
+        static_cast<std::uint32_t>(std::min<std::size_t>(kMostColumns, members.size() - begin));
+    tile_product(weight, first, rows, x, members.data() + begin, 0, count, scratch, sums);
+    for (std::uint32_t i = 0; i < count; ++i) body(members[begin + i], sums + kTileRows * i);
+  }
+}
+
+/// each_product for the vectors of some slots: body(o, n, slot, sums).
+template <class Body>
+void each_product_of(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
+                     std::uint64_t rows, const Activations& x,
+                     std::span<const std::uint32_t> members, const ProductScratch& scratch,
+                     Body&& body) {
+  if (members.empty()) return;
+  const sdk::Part part = c.share(tiles_of(rows));
+  for (std::uint64_t t = part.begin; t < part.end; ++t) {
+    const std::uint64_t o = t * kTileRows;
+    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, rows - o));
+    tile_product_of(weight, from + o, n, x, members, scratch,
+                    [&](std::uint32_t slot, const float* sums) { body(o, n, slot, sums); });
+  }
+}
+
+}  // namespace ds4::fast

@@ -1,0 +1,58 @@
+/// hc_pre: the streams' gates, their sum and its norm (model.md 3.2); contract in ds4/ops.h.
+#include <algorithm>
+
+#include "../kernels/gates.hpp"
+#include "../kernels/product.hpp"
+#include "table.hpp"
+
+namespace ds4::fast {
+namespace {
+
+/// Phase 1 shares out the rows of fn, phase 2 the rows of the step. The projection runs over the
+/// streams as they are; the norm's factor is multiplied in afterwards, which is the same number.
+struct Layout {
+  float* mixes;  ///< shared: [rows, mixes]
+  ProductScratch scratch;
+  float* gain;
+  float* scale;
+  float* base;
+  Layout(Arena& shared, Arena& local, const ds4_op_hc_pre& op)
+      : mixes(shared.take<float>(most_rows(op.rows, op.x), mixes_of(op))),
+        scratch(shared, local, sdk::sat_mul(op.x.extent[1], op.x.extent[2])),
+        gain(local.take<float>(op.x.extent[2])),
+        scale(local.take<float>(3)),
+        base(local.take<float>(mixes_of(op))) {}
+};
+
+void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
+  const Layout at(c.shared, c.local, op);
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  const Bytes post = Context::bytes(op.post);
+  const Bytes comb = Context::bytes(op.comb);
+  const std::uint32_t n = x.middle;
+  const std::uint32_t flat = n * x.width;
+  const std::uint32_t mixes = mixes_of(op);
+  product(c, *op.fn, 0, mixes, activations_of(x, rows, flat), at.scratch, at.mixes, mixes);
+  c.barrier();
+
+  const float* gain = weight_row(*op.gain, 0, at.gain);
+  const Gates gates{weight_row(*op.scale, 0, at.scale), weight_row(*op.base, 0, at.base), n,
+                    op.iterations, op.hc_eps};
+  each_row(c, rows, [&](std::uint32_t r) {
+    float pre[kMostStreams];
+    gates.split(at.mixes + std::uint64_t{r - rows.first} * mixes,
+                double{inverse_rms(f32(x.row(r)), flat, op.eps)}, pre, f32(post.row(r)), comb, r);
+    float* out = f32(y.row(r));
+    std::fill_n(out, x.width, 0.0F);
+    for (std::uint32_t s = 0; s < n; ++s) add_scaled(out, pre[s], f32(x.row(r, s)), x.width);
+    scale_by(out, inverse_rms(out, x.width, op.eps), gain, out, x.width);
+  });
+}
+
+}  // namespace
+
+extern const OpEntry kHcPre =
+    make_entry_with<ds4_op_hc_pre, Layout, check_hc_pre, run, work_hc_pre>(DS4_OP_HC_PRE);
+
+}  // namespace ds4::fast

@@ -1,0 +1,109 @@
+/// moe_routed: the routed experts of each row (model.md 3.12); contract in ds4/ops.h.
+#include <algorithm>
+#include <span>
+
+#include "../kernels/gated_unit.hpp"
+#include "../kernels/groups.hpp"
+#include "../kernels/product.hpp"
+#include "table.hpp"
+
+namespace ds4::fast {
+namespace {
+
+/// Phase 1 shares out the inner units of every expert, phase 2 the outputs; an expert's weights are
+/// read once for all rows of the step that chose it. The sum over k ascends. A *slot* is one
+/// choice: row * k + its place among the row's experts.
+struct Layout {
+  float* gate;  ///< shared: [slots, inner], then the unit's values
+  float* up;    ///< shared: [slots, inner]
+  ProductScratch scratch;
+  Groups groups;
+  float* sums;  ///< [slots, kTileRows] of one tile of outputs
+  Layout(Arena& shared, Arena& local, const ds4_op_moe_routed& op)
+      : gate(shared.take<float>(slots_of(op), inner_of(op))),
+        up(shared.take<float>(slots_of(op), inner_of(op))),
+        scratch(shared, local, std::max(width_of(op.v), inner_of(op))),
+        groups(local, slots_of(op), experts_of(op)),
+        sums(local.take<float>(slots_of(op), kTileRows)) {}
+};
+
+/// Fills `gate` for this thread's inner units: the gated unit times the row's weight.
+void run_inner(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
+               const sdk::RowRange& rows) {
+  const Bytes v = Context::bytes(op.v);
+  const Bytes weights = Context::bytes(op.weights);
+  const std::uint32_t k = width_of(op.ids);
+  const std::uint64_t inner = inner_of(op);
+  const sdk::Part units = share_of_rows(c, inner);
+  // One vector a row, whichever of its slots asks.
+  Activations x = parts_of(v, rows, k, v.width);
+  x.vector_stride = 0;
+  for (std::uint32_t e = 0; e < experts_of(op); ++e) {
+    const std::span<const std::uint32_t> members = at.groups.members(e);
+    const auto put = [&](float* to) {
+      return [to, inner](std::uint64_t o, std::uint32_t n, std::uint32_t slot, const float* sums) {
+        std::copy_n(sums, n, to + slot * inner + o);
+      };
+    };
+    each_product_of(c, *op.gate, e * inner, inner, x, members, at.scratch, put(at.gate));
+    each_product_of(c, *op.up, e * inner, inner, x, members, at.scratch, put(at.up));
+    for (const std::uint32_t slot : members) {
+      float* gate = at.gate + slot * inner + units.begin;
+      gated_units(gate, at.up + slot * inner + units.begin, op.limit,
+                  f32(weights.row(rows.first + slot / k))[slot % k], gate, units.end - units.begin);
+    }
+  }
+}
+
+/// Fills this thread's outputs of y, a tile of them at a time.
+void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
+               const sdk::RowRange& rows) {
+  const Bytes y = Context::bytes(op.y);
+  const std::uint32_t k = width_of(op.ids);
+  const std::uint32_t inner = inner_of(op);
+  const Activations x = contiguous(at.gate, rows.count * k, inner);
+  std::fill_n(at.sums, std::uint64_t{rows.count} * k * kTileRows, 0.0F);
+  const sdk::Part tiles = c.share(tiles_of(y.width));
+  for (std::uint64_t t = tiles.begin; t < tiles.end; ++t) {
+    const std::uint64_t o = t * kTileRows;
+    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, y.width - o));
+    for (std::uint32_t e = 0; e < experts_of(op); ++e) {
+      tile_product_of(*op.down, std::uint64_t{e} * y.width + o, n, x, at.groups.members(e),
+                      at.scratch, [&](std::uint32_t slot, const float* sums) {
+                        std::copy_n(sums, n, at.sums + std::uint64_t{slot} * kTileRows);
+                      });
+    }
+    for (std::uint32_t i = 0; i < rows.count; ++i) {
+      float* out = f32(y.row(rows.first + i)) + o;
+      const float* sums = at.sums + std::uint64_t{i} * k * kTileRows;
+      for (std::uint32_t j = 0; j < n; ++j) {
+        float total = 0;
+        for (std::uint32_t s = 0; s < k; ++s) total += sums[s * kTileRows + j];
+        out[j] = total;
+      }
+    }
+  }
+}
+
+void run(Context& c, const ds4_op_moe_routed& op, const sdk::RowRange& rows) {
+  const Layout at(c.shared, c.local, op);
+  const Bytes ids = Context::bytes(op.ids);
+  const std::uint32_t experts = experts_of(op);
+  at.groups.sort(rows.count * ids.width, experts, [&](std::uint32_t slot) {
+    const std::uint32_t r = rows.first + slot / ids.width;
+    const std::int64_t id = i32(ids.row(r))[slot % ids.width];
+    if (id < -1 || id >= std::int64_t{experts}) c.bad_index("ids", r, id, experts);
+    return id;
+  });
+  run_inner(c, op, at, rows);
+  c.barrier();
+  run_outer(c, op, at, rows);
+}
+
+}  // namespace
+
+extern const OpEntry kMoeRouted =
+    make_entry_with<ds4_op_moe_routed, Layout, check_moe_routed, run, work_moe_routed>(
+        DS4_OP_MOE_ROUTED);
+
+}  // namespace ds4::fast
