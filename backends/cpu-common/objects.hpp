@@ -75,6 +75,7 @@ struct ds4_weight {
   std::byte* owned = nullptr;                      ///< null when used in place
   std::uint64_t bytes = 0;
   std::uint32_t dtype = 0;
+  std::uint32_t role = 0;
   std::uint32_t rank = 0;
   std::array<std::uint32_t, 4> extent{};
 

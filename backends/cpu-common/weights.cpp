@@ -153,6 +153,7 @@ ds4_status weight_import_begin(ds4_device* device, const ds4_weight_desc* desc, 
     weight.device = device;
     weight.bytes = bytes;
     weight.dtype = source.dtype;
+    weight.role = source.role;
     weight.rank = source.rank;
     std::copy_n(source.extent, source.rank, weight.extent.begin());
     weight.layout = layout_of(source);

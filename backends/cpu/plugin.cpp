@@ -3,6 +3,7 @@
 #include "cpu-common/personality.hpp"
 #include "isa/detect.hpp"
 #include "ops/table.hpp"
+#include "pack/layouts.hpp"
 
 DS4_BACKEND_NOTE(DS4_BACKEND_KIND_CPU, 0, DS4_BACKEND_NAME, DS4_BACKEND_VERSION, "ds4");
 
@@ -21,11 +22,11 @@ constexpr cpu::Personality kPersonality{
     .build = DS4_FAST_COMPILER ", kernels with " DS4_CPU_FLAGS,
     .score = level_score,
     .reason = level_reason,
-    .capabilities = 0,
+    .capabilities = DS4_CAP_INT8_ACTIVATIONS,
     .ops = kOps,
     .shared_work = 200'000,
-    .layout = nullptr,
-    .fingerprint = "cpu/source/1",
+    .layout = layout_of,
+    .fingerprint = kLayoutFingerprint,
 };
 
 }  // namespace

@@ -63,6 +63,8 @@ constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper re
   if (!has_bit(seventh.ebx, 30)) return "the processor has no AVX512BW";
   if (!has_bit(seventh.ebx, 31)) return "the processor has no AVX512VL";
   if (!has_bit(seventh.ecx, 11)) return "the processor has no AVX512_VNNI";
+  if (!has_bit(seventh.ecx, 1)) return "the processor has no AVX512_VBMI";
+  if (!has_bit(seventh.ecx, 8)) return "the processor has no GFNI";
   return nullptr;
 }
 

@@ -52,13 +52,12 @@ class Groups {
 /// Calls body(slot, sums) for each member: one tile of a weight's rows times its vector.
 template <class Body>
 void tile_product_of(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
-                     const Activations& x, std::span<const std::uint32_t> members,
-                     const ProductScratch& scratch, Body&& body) {
+                     const Operand& x, std::span<const std::uint32_t> members, Body&& body) {
   float sums[kTileRows * kMostColumns];
   for (std::size_t begin = 0; begin < members.size(); begin += kMostColumns) {
     const auto count =
         static_cast<std::uint32_t>(std::min<std::size_t>(kMostColumns, members.size() - begin));
-    tile_product(weight, first, rows, x, members.data() + begin, 0, count, scratch, sums);
+    tile_product(weight, first, rows, x, members.data() + begin, count, sums);
     for (std::uint32_t i = 0; i < count; ++i) body(members[begin + i], sums + kTileRows * i);
   }
 }
@@ -66,15 +65,14 @@ void tile_product_of(const ds4_weight& weight, std::uint64_t first, std::uint32_
 /// each_product for the vectors of some slots: body(o, n, slot, sums).
 template <class Body>
 void each_product_of(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
-                     std::uint64_t rows, const Activations& x,
-                     std::span<const std::uint32_t> members, const ProductScratch& scratch,
+                     std::uint64_t rows, const Operand& x, std::span<const std::uint32_t> members,
                      Body&& body) {
   if (members.empty()) return;
   const sdk::Part part = c.share(tiles_of(rows));
   for (std::uint64_t t = part.begin; t < part.end; ++t) {
     const std::uint64_t o = t * kTileRows;
     const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, rows - o));
-    tile_product_of(weight, from + o, n, x, members, scratch,
+    tile_product_of(weight, from + o, n, x, members,
                     [&](std::uint32_t slot, const float* sums) { body(o, n, slot, sums); });
   }
 }

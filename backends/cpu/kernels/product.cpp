@@ -1,20 +1,116 @@
 #include "product.hpp"
 
+#include "../isa/bytes.hpp"
 #include "cpu-common/dequant.hpp"
 #include "sums.hpp"
+#include "tiles.hpp"
 
 namespace ds4::fast {
+namespace {
 
-void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
-                  const Activations& x, const std::uint32_t* columns, std::uint32_t from,
-                  std::uint32_t count, const ProductScratch& scratch, float* out) noexcept {
+using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
+                               std::uint32_t, float*) noexcept;
+
+/// A packed tile by runs of columns that fit in registers.
+template <QuantisedTile Tile>
+void quantised_product(const ds4_weight& weight, const std::byte* tile, const Operand& x,
+                       Quantum quantum, const std::uint32_t* columns, std::uint32_t count,
+                       float* out) noexcept {
+  QuantisedVector vectors[kRegisterColumns];
+  for (std::uint32_t begin = 0; begin < count; begin += kRegisterColumns) {
+    const std::uint32_t n = std::min(kRegisterColumns, count - begin);
+    for (std::uint32_t c = 0; c < n; ++c) {
+      vectors[c] = x.quantised(quantum, columns[begin + c]);
+    }
+    Tile(tile, weight.width(), vectors, n, out + kTileRows * begin);
+  }
+}
+
+void half_product(const ds4_weight& weight, const std::byte* tile, const Operand& x,
+                  const std::uint32_t* columns, std::uint32_t count, float* out) noexcept {
+  const float* vectors[kRegisterColumns];
+  for (std::uint32_t begin = 0; begin < count; begin += kRegisterColumns) {
+    const std::uint32_t n = std::min(kRegisterColumns, count - begin);
+    for (std::uint32_t c = 0; c < n; ++c) {
+      vectors[c] = x.x.vector(columns[begin + c]);
+    }
+    f16_tile(tile, weight.width(), vectors, n, out + kTileRows * begin);
+  }
+}
+
+/// Any format: a row is decoded to f32, then meets every column.
+void decoded_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
+                     const Operand& x, const std::uint32_t* columns, std::uint32_t count,
+                     float* out) noexcept {
   for (std::uint32_t i = 0; i < rows; ++i) {
-    const float* w = cpu::weight_row(weight, first + i, scratch.row);
+    const float* w = cpu::weight_row(weight, first + i, x.row);
     for (std::uint32_t c = 0; c < count; ++c) {
-      const float* v = x.vector(columns != nullptr ? columns[c] : from + c);
-      out[kTileRows * c + i] = dot(w, v, x.width);
+      const float* v = x.x.vector(columns[c]);
+      out[kTileRows * c + i] = dot(w, v, x.x.width);
     }
   }
+}
+
+}  // namespace
+
+Quantum quantum_of(const ds4_weight& weight) noexcept {
+  if (weight.layout == nullptr) return Quantum::none;
+  // What the values are is a choice or a gate: int8 would change which expert is taken.
+  if (weight.role == DS4_ROLE_ROUTER || weight.role == DS4_ROLE_HC_MIX) return Quantum::none;
+  if (weight.dtype == DS4_DTYPE_Q8_0) return Quantum::of_32;
+  if (weight.dtype == DS4_DTYPE_Q2_K || weight.dtype == DS4_DTYPE_IQ2_XXS) return Quantum::of_256;
+  return Quantum::none;
+}
+
+Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
+                     std::initializer_list<const ds4_weight*> weights) noexcept {
+  Operand operand;
+  operand.x = x;
+  operand.layout = QuantisedLayout(x.width);
+  operand.row = scratch.row;
+  operand.repeats = x.vector_stride == 0 ? x.middle : 1;
+  bool has_32 = false;
+  bool has_256 = false;
+  for (const ds4_weight* weight : weights) {
+    has_32 = has_32 || quantum_of(*weight) == Quantum::of_32;
+    has_256 = has_256 || quantum_of(*weight) == Quantum::of_256;
+  }
+  if (!has_32 && !has_256) return operand;
+  if (has_32) operand.of_32 = scratch.of_32;
+  if (has_256) operand.of_256 = scratch.of_256;
+  const sdk::Part part = c.share(x.count / operand.repeats);
+  for (std::uint64_t i = part.begin; i < part.end; ++i) {
+    const float* vector = x.vector(static_cast<std::uint32_t>(i) * operand.repeats);
+    const std::uint64_t at = i * operand.layout.bytes;
+    if (has_32) quantise(vector, x.width, Quantum::of_32, scratch.of_32 + at);
+    if (has_256) quantise(vector, x.width, Quantum::of_256, scratch.of_256 + at);
+  }
+  c.barrier();
+  return operand;
+}
+
+void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
+                  const Operand& x, const std::uint32_t* columns, std::uint32_t count,
+                  float* out) noexcept {
+  const Quantum quantum = quantum_of(weight);
+  // A packed weight has whole tiles only.
+  const std::byte* tile = weight.data + first * weight.row_bytes();
+  if (quantum != Quantum::none) {
+    switch (weight.dtype) {
+      case DS4_DTYPE_Q8_0:
+        return quantised_product<q8_0_tile>(weight, tile, x, quantum, columns, count, out);
+      case DS4_DTYPE_Q2_K:
+        return quantised_product<q2_k_tile>(weight, tile, x, quantum, columns, count, out);
+      case DS4_DTYPE_IQ2_XXS:
+        return quantised_product<iq2_xxs_tile>(weight, tile, x, quantum, columns, count, out);
+      default:
+        break;
+    }
+  }
+  if (weight.layout != nullptr && weight.dtype == DS4_DTYPE_F16) {
+    return half_product(weight, tile, x, columns, count, out);
+  }
+  decoded_product(weight, first, rows, x, columns, count, out);
 }
 
 }  // namespace ds4::fast

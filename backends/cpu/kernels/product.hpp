@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
 #include "activations.hpp"
 #include "cpu-common/context.hpp"
+#include "quantise.hpp"
 
 namespace ds4::fast {
 
@@ -16,20 +18,47 @@ inline constexpr std::uint32_t kTileRows = 16;
 /// Vectors that one call of tile_product takes at most.
 inline constexpr std::uint32_t kMostColumns = 64;
 
-/// What a product needs besides its operands.
+/// What products of one op need: room for the largest of them.
 struct ProductScratch {
-  float* row = nullptr;  ///< local: a decoded weight row
+  std::byte* of_32 = nullptr;   ///< shared: quantised vectors
+  std::byte* of_256 = nullptr;  ///< shared: likewise
+  float* row = nullptr;         ///< local: a decoded weight row
 
-  ProductScratch() = default;
-  ProductScratch(cpu::Arena&, cpu::Arena& local, std::uint64_t width)
-      : row(local.take<float>(width)) {}
+  /// `vectors` different vectors of at most `width` values.
+  ProductScratch(cpu::Arena& shared, cpu::Arena& local, std::uint64_t width, std::uint64_t vectors)
+      : of_32(shared.take<std::byte>(vectors, QuantisedLayout(width).bytes)),
+        of_256(shared.take<std::byte>(vectors, QuantisedLayout(width).bytes)),
+        row(local.take<float>(width)) {}
 };
 
+/// The vectors of a product, in every form that its weights ask for.
+struct Operand {
+  Activations x;
+  QuantisedLayout layout{0};
+  const std::byte* of_32 = nullptr;
+  const std::byte* of_256 = nullptr;
+  std::uint32_t repeats = 1;  ///< that many vectors of x in a row are the same one
+  float* row = nullptr;
+
+  [[nodiscard]] QuantisedVector quantised(Quantum quantum, std::uint32_t i) const noexcept {
+    const std::byte* records = quantum == Quantum::of_32 ? of_32 : of_256;
+    return layout.at(records + i / repeats * layout.bytes);
+  }
+};
+
+/// How the kernel for this weight wants its activations.
+Quantum quantum_of(const ds4_weight& weight) noexcept;
+
+/// Brings the vectors into the forms that the weights ask for, all threads together, and waits for
+/// all of it. `x` must be complete, and nobody may still read an operand of the same scratch.
+Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
+                     std::initializer_list<const ds4_weight*> weights) noexcept;
+
 /// out[16 * c + i] = weight row (first + i) . vector columns[c], for `rows` <= 16 rows and `count`
-/// <= kMostColumns vectors; columns null: vectors from, from + 1, ...
+/// <= kMostColumns vectors. `first` begins a tile.
 void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
-                  const Activations& x, const std::uint32_t* columns, std::uint32_t from,
-                  std::uint32_t count, const ProductScratch& scratch, float* out) noexcept;
+                  const Operand& x, const std::uint32_t* columns, std::uint32_t count,
+                  float* out) noexcept;
 
 /// Tiles that `rows` weight rows make.
 inline std::uint64_t tiles_of(std::uint64_t rows) noexcept {
@@ -43,30 +72,40 @@ inline sdk::Part share_of_rows(const cpu::Context& c, std::uint64_t rows) noexce
 }
 
 /// Calls body(o, n, c, sums) for this thread's share of the weight's rows [from, from + rows) and
-/// for every vector c of x: sums[0 .. n) belong to rows o .. o + n - 1, counted from `from`.
+/// for vectors first, first + step, ... of x, counted c = 0, 1, ...: sums[0 .. n) belong to rows
+/// o .. o + n - 1, counted from `from`.
 template <class Body>
-void each_product(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
-                  std::uint64_t rows, const Activations& x, const ProductScratch& scratch,
-                  Body&& body) {
+void each_product_step(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
+                       std::uint64_t rows, const Operand& x, std::uint32_t first,
+                       std::uint32_t step, Body&& body) {
   const sdk::Part part = c.share(tiles_of(rows));
+  const std::uint32_t vectors = x.x.count / step;
   float sums[kTileRows * kMostColumns];
+  std::uint32_t columns[kMostColumns];
   for (std::uint64_t t = part.begin; t < part.end; ++t) {
     const std::uint64_t o = t * kTileRows;
     const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, rows - o));
-    for (std::uint32_t begin = 0; begin < x.count; begin += kMostColumns) {
-      const std::uint32_t count = std::min(kMostColumns, x.count - begin);
-      tile_product(weight, from + o, n, x, nullptr, begin, count, scratch, sums);
+    for (std::uint32_t begin = 0; begin < vectors; begin += kMostColumns) {
+      const std::uint32_t count = std::min(kMostColumns, vectors - begin);
+      for (std::uint32_t i = 0; i < count; ++i) columns[i] = first + (begin + i) * step;
+      tile_product(weight, from + o, n, x, columns, count, sums);
       for (std::uint32_t i = 0; i < count; ++i) body(o, n, begin + i, sums + kTileRows * i);
     }
   }
 }
 
+/// The same for every vector of x.
+template <class Body>
+void each_product(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
+                  std::uint64_t rows, const Operand& x, Body&& body) {
+  each_product_step(c, weight, from, rows, x, 0, 1, body);
+}
+
 /// y[c][o] = weight row (from + o) . vector c, for this thread's share of the rows; vector c of y
 /// begins at y + c * stride.
 inline void product(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
-                    std::uint64_t rows, const Activations& x, const ProductScratch& scratch,
-                    float* y, std::uint64_t stride) {
-  each_product(c, weight, from, rows, x, scratch,
+                    std::uint64_t rows, const Operand& x, float* y, std::uint64_t stride) {
+  each_product(c, weight, from, rows, x,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  std::copy_n(sums, n, y + i * stride + o);
                });

@@ -9,10 +9,12 @@ namespace {
 
 struct Layout {
   float* low;  ///< shared: [rows, groups * rank]
-  ProductScratch scratch;
+  ProductScratch of_o;
+  ProductScratch of_low;
   Layout(Arena& shared, Arena& local, const ds4_op_attn_out& op)
       : low(shared.take<float>(most_rows(op.rows, op.y), low_of(op))),
-        scratch(shared, local, std::max(in_of(op), low_of(op))) {}
+        of_o(shared, local, in_of(op), most_rows(op.rows, op.y)),
+        of_low(shared, local, low_of(op), most_rows(op.rows, op.y)) {}
 };
 
 void run(Context& c, const ds4_op_attn_out& op, const sdk::RowRange& rows) {
@@ -23,15 +25,18 @@ void run(Context& c, const ds4_op_attn_out& op, const sdk::RowRange& rows) {
   const std::uint64_t rank = op.wo_a->extent[1];
   const std::uint32_t in = op.wo_a->extent[2];
   const std::uint64_t low = groups * rank;
+  // Group g reads its own run of heads: consecutive ones, not every G-th.
+  const Operand parts = make_operand(c, at.of_o, parts_of(o, rows, groups, in), {op.wo_a});
   for (std::uint32_t g = 0; g < groups; ++g) {
-    // Group g reads its own run of heads: consecutive ones, not every G-th.
-    Activations x = activations_of(o, rows, in);
-    x.base += std::uint64_t{g} * in * sizeof(float);
-    product(c, *op.wo_a, g * rank, rank, x, at.scratch, at.low + g * rank, low);
+    each_product_step(c, *op.wo_a, g * rank, rank, parts, g, groups,
+                      [&](std::uint64_t i, std::uint32_t n, std::uint32_t r, const float* sums) {
+                        std::copy_n(sums, n, at.low + r * low + g * rank + i);
+                      });
   }
   c.barrier();
-  each_product(c, *op.wo_b, 0, y.width,
-               contiguous(at.low, rows.count, static_cast<std::uint32_t>(low)), at.scratch,
+  const Operand joined = make_operand(
+      c, at.of_low, contiguous(at.low, rows.count, static_cast<std::uint32_t>(low)), {op.wo_b});
+  each_product(c, *op.wo_b, 0, y.width, joined,
                [&](std::uint64_t i, std::uint32_t n, std::uint32_t r, const float* sums) {
                  std::copy_n(sums, n, f32(y.row(rows.first + r)) + i);
                });

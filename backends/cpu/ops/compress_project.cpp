@@ -11,7 +11,7 @@ struct Layout {
   ProductScratch scratch;
   float* offsets;
   Layout(Arena& shared, Arena& local, const ds4_op_compress_project& op)
-      : scratch(shared, local, width_of(op.u)),
+      : scratch(shared, local, width_of(op.u), most_rows(op.rows, op.pairs)),
         offsets(local.take<float>(width_of(op.pairs) / 2)) {}
 };
 
@@ -22,9 +22,10 @@ void run(Context& c, const ds4_op_compress_project& op, const sdk::RowRange& row
   const Bytes ape_rows = Context::bytes(op.ape_rows);
   const std::uint32_t columns = pairs.width / 2;
   const std::int64_t ratio = op.ape->extent[0];
-  const Activations x = activations_of(u, rows, u.width);
+  const Operand x =
+      make_operand(c, at.scratch, activations_of(u, rows, u.width), {op.wkv, op.wgate});
   const auto put = [&](const ds4_weight& weight, std::uint32_t at_column) {
-    each_product(c, weight, 0, columns, x, at.scratch,
+    each_product(c, weight, 0, columns, x,
                  [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                    std::copy_n(sums, n, f32(pairs.row(rows.first + i)) + at_column + o);
                  });

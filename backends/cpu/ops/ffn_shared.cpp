@@ -15,7 +15,7 @@ struct Layout {
   Layout(Arena& shared, Arena& local, const ds4_op_ffn_shared& op)
       : gate(shared.take<float>(most_rows(op.rows, op.y), inner_of(op))),
         up(shared.take<float>(most_rows(op.rows, op.y), inner_of(op))),
-        scratch(shared, local, std::max(width_of(op.v), inner_of(op))) {}
+        scratch(shared, local, std::max(width_of(op.v), inner_of(op)), most_rows(op.rows, op.y)) {}
 };
 
 void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
@@ -24,9 +24,9 @@ void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
   const Bytes y = Context::bytes(op.y);
   const std::uint32_t inner = inner_of(op);
   const bool accumulates = (op.op.flags & DS4_MATMUL_ACCUMULATE) != 0;
-  const Activations x = activations_of(v, rows, v.width);
-  product(c, *op.gate, 0, inner, x, at.scratch, at.gate, inner);
-  product(c, *op.up, 0, inner, x, at.scratch, at.up, inner);
+  const Operand x = make_operand(c, at.scratch, activations_of(v, rows, v.width), {op.gate, op.up});
+  product(c, *op.gate, 0, inner, x, at.gate, inner);
+  product(c, *op.up, 0, inner, x, at.up, inner);
   // Both are shared out alike, so this thread made what it joins here.
   const sdk::Part units = share_of_rows(c, inner);
   for (std::uint32_t i = 0; i < rows.count; ++i) {
@@ -35,7 +35,9 @@ void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
                 units.end - units.begin);
   }
   c.barrier();
-  each_product(c, *op.down, 0, y.width, contiguous(at.gate, rows.count, inner), at.scratch,
+  const Operand middle =
+      make_operand(c, at.scratch, contiguous(at.gate, rows.count, inner), {op.down});
+  each_product(c, *op.down, 0, y.width, middle,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  float* out = f32(y.row(rows.first + i)) + o;
                  for (std::uint32_t k = 0; k < n; ++k) {

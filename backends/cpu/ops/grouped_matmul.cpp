@@ -12,7 +12,8 @@ struct Layout {
   ProductScratch scratch;
   Groups groups;
   Layout(Arena& shared, Arena& local, const ds4_op_grouped_matmul& op)
-      : scratch(shared, local, width_of(op.x)),
+      : scratch(shared, local, width_of(op.x),
+                sdk::sat_mul(most_rows(op.rows, op.y), vectors_of(op.x))),
         groups(local, sdk::sat_mul(most_rows(op.rows, op.y), vectors_of(op.y)),
                op.weight != nullptr ? op.weight->extent[0] : 0) {}
 };
@@ -36,6 +37,7 @@ void run(Context& c, const ds4_op_grouped_matmul& op, const sdk::RowRange& rows)
   // Vectors of x are counted like the slots, or one for all slots of a row.
   Activations vectors = parts_of(x, rows, k, x.width);
   vectors.vector_stride = x.middle == 1 ? 0 : x.stride1;
+  const Operand operand = make_operand(c, at.scratch, vectors, {op.weight});
   for (std::uint32_t slot = 0; slot < rows.count * k; ++slot) {
     if (at.groups.has_group(slot)) continue;
     const sdk::Part part = c.share(out);
@@ -43,7 +45,7 @@ void run(Context& c, const ds4_op_grouped_matmul& op, const sdk::RowRange& rows)
     std::fill(to + part.begin, to + part.end, 0.0F);
   }
   for (std::uint32_t g = 0; g < groups; ++g) {
-    each_product_of(c, weight, g * out, out, vectors, at.groups.members(g), at.scratch,
+    each_product_of(c, weight, g * out, out, operand, at.groups.members(g),
                     [&](std::uint64_t o, std::uint32_t n, std::uint32_t slot, const float* sums) {
                       std::copy_n(sums, n, f32(y.row(rows.first + slot / k, slot % k)) + o);
                     });

@@ -18,7 +18,8 @@ struct Layout {
   float* base;
   Layout(Arena& shared, Arena& local, const ds4_op_hc_pre& op)
       : mixes(shared.take<float>(most_rows(op.rows, op.x), mixes_of(op))),
-        scratch(shared, local, sdk::sat_mul(op.x.extent[1], op.x.extent[2])),
+        scratch(shared, local, sdk::sat_mul(op.x.extent[1], op.x.extent[2]),
+                most_rows(op.rows, op.x)),
         gain(local.take<float>(op.x.extent[2])),
         scale(local.take<float>(3)),
         base(local.take<float>(mixes_of(op))) {}
@@ -33,7 +34,8 @@ void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
   const std::uint32_t n = x.middle;
   const std::uint32_t flat = n * x.width;
   const std::uint32_t mixes = mixes_of(op);
-  product(c, *op.fn, 0, mixes, activations_of(x, rows, flat), at.scratch, at.mixes, mixes);
+  const Operand streams = make_operand(c, at.scratch, activations_of(x, rows, flat), {op.fn});
+  product(c, *op.fn, 0, mixes, streams, at.mixes, mixes);
   c.barrier();
 
   const float* gain = weight_row(*op.gain, 0, at.gain);

@@ -11,12 +11,14 @@ namespace {
 struct Layout {
   float* normed;  ///< shared: [logits rows, width]
   ProductScratch scratch;
+  float* row;
   float* gain;
   float* base;
   float* scale;
   Layout(Arena& shared, Arena& local, const ds4_op_head& op)
       : normed(shared.take<float>(most_rows(op.rows, op.logits), width_of(op.x))),
-        scratch(shared, local, sdk::sat_mul(vectors_of(op.x), width_of(op.x))),
+        scratch(shared, local, width_of(op.x), most_rows(op.rows, op.logits)),
+        row(local.take<float>(vectors_of(op.x), width_of(op.x))),
         gain(local.take<float>(width_of(op.x))),
         base(local.take<float>(vectors_of(op.x))),
         scale(local.take<float>(1)) {}
@@ -31,7 +33,7 @@ void finish_row(const ds4_op_head& op, const Layout& at, const float* streams, s
   const double factor = double{inverse_rms(streams, flat, op.eps)};
   std::fill_n(out, width, 0.0F);
   for (std::uint32_t s = 0; s < n; ++s) {
-    const double mix = double{dot(streams, weight_row(*op.fn, s, at.scratch.row), flat)} * factor;
+    const double mix = double{dot(streams, weight_row(*op.fn, s, at.row), flat)} * factor;
     const double gate = logistic(mix * scale + double{base[s]}) + op.hc_eps;
     add_scaled(out, static_cast<float>(gate), streams + std::uint64_t{s} * width, width);
   }
@@ -56,8 +58,9 @@ void run(Context& c, const ds4_op_head& op, const sdk::RowRange& rows) {
     finish_row(op, at, f32(row), x.middle, x.width, out);
   });
   c.barrier();
-  each_product(c, *op.output, 0, logits.width, contiguous(at.normed, rows.count, x.width),
-               at.scratch,
+  const Operand operand =
+      make_operand(c, at.scratch, contiguous(at.normed, rows.count, x.width), {op.output});
+  each_product(c, *op.output, 0, logits.width, operand,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  std::copy_n(sums, n, f32(logits.row(rows.first + i)) + o);
                });

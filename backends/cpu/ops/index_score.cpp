@@ -16,14 +16,16 @@ namespace {
 struct Layout {
   float* queries;  ///< shared: [rows, heads, dim], rounded
   float* weights;  ///< shared: [rows, heads]
-  ProductScratch scratch;
+  ProductScratch of_qr;
+  ProductScratch of_u;
   float* key;
   float* products;
   Turns turns;
   Layout(Arena& shared, Arena& local, const ds4_op_index_score& op)
       : queries(shared.take<float>(most_rows(op.rows, op.scores), op.heads, op.dim)),
         weights(shared.take<float>(most_rows(op.rows, op.scores), op.heads)),
-        scratch(shared, local, std::max(width_of(op.qr), width_of(op.u))),
+        of_qr(shared, local, width_of(op.qr), most_rows(op.rows, op.scores)),
+        of_u(shared, local, width_of(op.u), most_rows(op.rows, op.scores)),
         key(local.take<float>(op.dim)),
         products(local.take<float>(op.heads)),
         turns(local, op.rope) {}
@@ -61,9 +63,10 @@ void run(Context& c, const ds4_op_index_score& op, const sdk::RowRange& rows) {
   const Bytes scores = Context::bytes(op.scores);
   const RowSource keys = Context::source(op.keys);
   const std::uint64_t width = std::uint64_t{op.heads} * op.dim;
-  product(c, *op.wq_b, 0, width, activations_of(qr, rows, qr.width), at.scratch, at.queries, width);
-  product(c, *op.proj, 0, op.heads, activations_of(u, rows, u.width), at.scratch, at.weights,
-          op.heads);
+  const Operand low = make_operand(c, at.of_qr, activations_of(qr, rows, qr.width), {op.wq_b});
+  const Operand hidden = make_operand(c, at.of_u, activations_of(u, rows, u.width), {op.proj});
+  product(c, *op.wq_b, 0, width, low, at.queries, width);
+  product(c, *op.proj, 0, op.heads, hidden, at.weights, op.heads);
   c.barrier();
 
   at.turns.begin(op.rope);

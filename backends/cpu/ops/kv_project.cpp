@@ -16,7 +16,7 @@ struct Layout {
   float* gain;
   Turns turns;
   Layout(Arena& shared, Arena& local, const ds4_op_kv_project& op)
-      : scratch(shared, local, width_of(op.u)),
+      : scratch(shared, local, width_of(op.u), most_rows(op.rows, op.kv)),
         gain(local.take<float>(width_of(op.kv))),
         turns(local, op.rope) {}
 };
@@ -26,7 +26,8 @@ void run(Context& c, const ds4_op_kv_project& op, const sdk::RowRange& rows) {
   const Bytes u = Context::bytes(op.u);
   const Bytes kv = Context::bytes(op.kv);
   const Bytes positions = Context::bytes(op.positions);
-  each_product(c, *op.wkv, 0, kv.width, activations_of(u, rows, u.width), at.scratch,
+  const Operand operand = make_operand(c, at.scratch, activations_of(u, rows, u.width), {op.wkv});
+  each_product(c, *op.wkv, 0, kv.width, operand,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  std::copy_n(sums, n, f32(kv.row(rows.first + i)) + o);
                });

@@ -16,13 +16,15 @@ namespace {
 struct Layout {
   float* gate;  ///< shared: [slots, inner], then the unit's values
   float* up;    ///< shared: [slots, inner]
-  ProductScratch scratch;
+  ProductScratch of_v;
+  ProductScratch of_middle;
   Groups groups;
   float* sums;  ///< [slots, kTileRows] of one tile of outputs
   Layout(Arena& shared, Arena& local, const ds4_op_moe_routed& op)
       : gate(shared.take<float>(slots_of(op), inner_of(op))),
         up(shared.take<float>(slots_of(op), inner_of(op))),
-        scratch(shared, local, std::max(width_of(op.v), inner_of(op))),
+        of_v(shared, local, width_of(op.v), most_rows(op.rows, op.ids)),
+        of_middle(shared, local, inner_of(op), slots_of(op)),
         groups(local, slots_of(op), experts_of(op)),
         sums(local.take<float>(slots_of(op), kTileRows)) {}
 };
@@ -36,8 +38,9 @@ void run_inner(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
   const std::uint64_t inner = inner_of(op);
   const sdk::Part units = share_of_rows(c, inner);
   // One vector a row, whichever of its slots asks.
-  Activations x = parts_of(v, rows, k, v.width);
-  x.vector_stride = 0;
+  Activations vectors = parts_of(v, rows, k, v.width);
+  vectors.vector_stride = 0;
+  const Operand x = make_operand(c, at.of_v, vectors, {op.gate, op.up});
   for (std::uint32_t e = 0; e < experts_of(op); ++e) {
     const std::span<const std::uint32_t> members = at.groups.members(e);
     const auto put = [&](float* to) {
@@ -45,8 +48,8 @@ void run_inner(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
         std::copy_n(sums, n, to + slot * inner + o);
       };
     };
-    each_product_of(c, *op.gate, e * inner, inner, x, members, at.scratch, put(at.gate));
-    each_product_of(c, *op.up, e * inner, inner, x, members, at.scratch, put(at.up));
+    each_product_of(c, *op.gate, e * inner, inner, x, members, put(at.gate));
+    each_product_of(c, *op.up, e * inner, inner, x, members, put(at.up));
     for (const std::uint32_t slot : members) {
       float* gate = at.gate + slot * inner + units.begin;
       gated_units(gate, at.up + slot * inner + units.begin, op.limit,
@@ -61,7 +64,8 @@ void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
   const Bytes y = Context::bytes(op.y);
   const std::uint32_t k = width_of(op.ids);
   const std::uint32_t inner = inner_of(op);
-  const Activations x = contiguous(at.gate, rows.count * k, inner);
+  const Operand x =
+      make_operand(c, at.of_middle, contiguous(at.gate, rows.count * k, inner), {op.down});
   std::fill_n(at.sums, std::uint64_t{rows.count} * k * kTileRows, 0.0F);
   const sdk::Part tiles = c.share(tiles_of(y.width));
   for (std::uint64_t t = tiles.begin; t < tiles.end; ++t) {
@@ -69,7 +73,7 @@ void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
     const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, y.width - o));
     for (std::uint32_t e = 0; e < experts_of(op); ++e) {
       tile_product_of(*op.down, std::uint64_t{e} * y.width + o, n, x, at.groups.members(e),
-                      at.scratch, [&](std::uint32_t slot, const float* sums) {
+                      [&](std::uint32_t slot, const float* sums) {
                         std::copy_n(sums, n, at.sums + std::uint64_t{slot} * kTileRows);
                       });
     }

@@ -16,7 +16,7 @@ struct Layout {
   float* gain;
   Turns turns;
   Layout(Arena& shared, Arena& local, const ds4_op_q_project& op)
-      : scratch(shared, local, std::max(width_of(op.u), width_of(op.qr))),
+      : scratch(shared, local, std::max(width_of(op.u), width_of(op.qr)), most_rows(op.rows, op.q)),
         gain(local.take<float>(width_of(op.qr))),
         turns(local, op.rope) {}
 };
@@ -29,7 +29,8 @@ void run(Context& c, const ds4_op_q_project& op, const sdk::RowRange& rows) {
   const Bytes positions = Context::bytes(op.positions);
   const std::uint32_t rank = qr.width;
   const std::uint32_t dim = q.width;
-  each_product(c, *op.wq_a, 0, rank, activations_of(u, rows, u.width), at.scratch,
+  const Operand hidden = make_operand(c, at.scratch, activations_of(u, rows, u.width), {op.wq_a});
+  each_product(c, *op.wq_a, 0, rank, hidden,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  std::copy_n(sums, n, f32(qr.row(rows.first + i)) + o);
                });
@@ -48,8 +49,8 @@ void run(Context& c, const ds4_op_q_project& op, const sdk::RowRange& rows) {
       f32(q.row(r, static_cast<std::uint32_t>((o + k) / dim)))[(o + k) % dim] = sums[k];
     }
   };
-  each_product(c, *op.wq_b, 0, std::uint64_t{q.middle} * dim, activations_of(qr, rows, rank),
-               at.scratch,
+  const Operand low = make_operand(c, at.scratch, activations_of(qr, rows, rank), {op.wq_b});
+  each_product(c, *op.wq_b, 0, std::uint64_t{q.middle} * dim, low,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  put(rows.first + i, o, n, sums);
                });

@@ -16,7 +16,7 @@ struct Layout {
   float* bias;
   Layout(Arena& shared, Arena& local, const ds4_op_route& op)
       : scores(shared.take<float>(most_rows(op.rows, op.ids), experts_of(op))),
-        scratch(shared, local, width_of(op.v)),
+        scratch(shared, local, width_of(op.v), most_rows(op.rows, op.ids)),
         biased(local.take<float>(experts_of(op))),
         bias(local.take<float>(experts_of(op))) {}
 };
@@ -44,7 +44,8 @@ void run(Context& c, const ds4_op_route& op, const sdk::RowRange& rows) {
   const Bytes ids = Context::bytes(op.ids);
   const Bytes weights = Context::bytes(op.weights);
   const std::uint32_t experts = experts_of(op);
-  each_product(c, *op.gate, 0, experts, activations_of(v, rows, v.width), at.scratch,
+  const Operand operand = make_operand(c, at.scratch, activations_of(v, rows, v.width), {op.gate});
+  each_product(c, *op.gate, 0, experts, operand,
                [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
                  float* out = at.scores + std::uint64_t{i} * experts + o;
                  for (std::uint32_t e = 0; e < n; ++e) {

@@ -1,0 +1,99 @@
+/// Q2_K times int8: 1344 bytes for 4096 products of a column.
+///
+/// A byte of qs holds one value of each of four groups, so sixteen loads give sixteen groups of
+/// sixteen values, each of which is scaled as an integer; the minima meet the sums of the
+/// activations' sixteens, which are split in two bytes for it. One f32 step for the block.
+#include <utility>
+
+#include "../isa/bytes.hpp"
+#include "tiles.hpp"
+
+namespace ds4::fast {
+namespace {
+
+constexpr std::uint32_t kScales = 4 * kLanes;  // d and dmin
+constexpr std::uint32_t kBlock = 84 * kLanes;
+
+/// Adds group `8 * Half + 2 * Part + Side` of a block for all columns: the values that bits 2 *
+/// Part and up of its four words hold.
+template <std::uint32_t N, std::uint32_t Half, std::uint32_t Side, std::uint32_t Part>
+inline void add_group(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
+                      const QuantisedVector* columns, std::uint64_t block,
+                      I32 (&sums)[N]) noexcept {
+  constexpr std::uint32_t kGroup = 8 * Half + 2 * Part + Side;
+  const I32 scale = low_nibble<kGroup % 4>(scales[kGroup / 4]);
+  I32 part[N];
+  for (std::uint32_t c = 0; c < N; ++c) part[c] = all_int(0);
+  for (std::uint32_t l = 0; l < 4; ++l) {
+    const Bytes64 codes = two_bits<Part>(words[l]);
+    for (std::uint32_t c = 0; c < N; ++c) {
+      part[c] = dot4(part[c], codes, columns[c].q + block * 256 + 16 * kGroup + 4 * l);
+    }
+  }
+  for (std::uint32_t c = 0; c < N; ++c) sums[c] = sums[c] + times_short(part[c], scale);
+}
+
+/// The groups that share the words of one half and side.
+template <std::uint32_t N, std::uint32_t Half, std::uint32_t Side>
+inline void add_side(const std::byte* values, const Bytes64 (&scales)[4],
+                     const QuantisedVector* columns, std::uint64_t block, I32 (&sums)[N]) noexcept {
+  Bytes64 words[4];
+  for (std::uint32_t l = 0; l < 4; ++l) {
+    const std::byte* p = values + 64 * (8 * Half + 4 * Side + l);
+    prefetch(p + kPrefetchBytes);
+    words[l] = load_bytes(p);
+  }
+  add_group<N, Half, Side, 0>(words, scales, columns, block, sums);
+  add_group<N, Half, Side, 1>(words, scales, columns, block, sums);
+  add_group<N, Half, Side, 2>(words, scales, columns, block, sums);
+  add_group<N, Half, Side, 3>(words, scales, columns, block, sums);
+}
+
+template <std::uint32_t N>
+inline void step(const std::byte* p, std::uint64_t block, const QuantisedVector* columns,
+                 F32 (&totals)[N]) noexcept {
+  Bytes64 scales[4];
+  for (std::uint32_t q = 0; q < 4; ++q) {
+    prefetch(p + kScales + 64 * q + kPrefetchBytes);
+    scales[q] = load_bytes(p + kScales + 64 * q);
+  }
+  I32 sums[N];
+  for (std::uint32_t c = 0; c < N; ++c) sums[c] = all_int(0);
+  const std::byte* values = p + kScales + 4 * 64;
+  add_side<N, 0, 0>(values, scales, columns, block, sums);
+  add_side<N, 0, 1>(values, scales, columns, block, sums);
+  add_side<N, 1, 0>(values, scales, columns, block, sums);
+  add_side<N, 1, 1>(values, scales, columns, block, sums);
+  prefetch(p + kPrefetchBytes);
+  const F32 d = load_halves(p);
+  const F32 dmin = load_halves(p + 2 * kLanes);
+  for (std::uint32_t c = 0; c < N; ++c) {
+    I32 high = all_int(0);
+    I32 low = all_int(0);
+    for (std::uint32_t q = 0; q < 4; ++q) {
+      const Bytes64 minima = high_nibbles(scales[q]);
+      high = dot4(high, minima, columns[c].high + 16 * block + 4 * q);
+      low = dot4(low, minima, columns[c].low + 16 * block + 4 * q);
+    }
+    const F32 scale = all(columns[c].d[block]);
+    const F32 minimum = to_f32(high * all_int(64) + low);
+    totals[c] = fma(to_f32(sums[c]), d * scale, totals[c]);
+    totals[c] = totals[c] - minimum * (dmin * scale);
+  }
+}
+
+}  // namespace
+
+void q2_k_tile(const std::byte* tile, std::uint32_t values, const QuantisedVector* columns,
+               std::uint32_t count, float* out) noexcept {
+  with_count<kRegisterColumns>(count, [&]<std::uint32_t N>() {
+    F32 totals[N];
+    for (F32& t : totals) t = zero();
+    for (std::uint32_t b = 0; b < values / 256; ++b) {
+      step<N>(tile + std::uint64_t{b} * kBlock, b, columns, totals);
+    }
+    for (std::uint32_t c = 0; c < N; ++c) store(out + kLanes * c, totals[c]);
+  });
+}
+
+}  // namespace ds4::fast

@@ -1,0 +1,71 @@
+#include "quantise.hpp"
+
+#include "../isa/vector.hpp"
+
+namespace ds4::fast {
+namespace {
+
+/// Largest magnitude of n values (a multiple of 32); NaN if any is NaN or infinite.
+float largest(const float* x, std::uint32_t n) noexcept {
+  F32 highest = zero();
+  F32 unsound = zero();
+  for (std::uint32_t i = 0; i < n; i += kLanes) {
+    const F32 v = load(x + i);
+    highest = greatest(greatest(v, zero() - v), highest);
+    unsound = fma(v, zero(), unsound);
+  }
+  float lanes[kLanes];
+  store(lanes, highest);
+  float most = 0;
+  for (const float lane : lanes) most = lane > most ? lane : most;
+  return most + sum(unsound);
+}
+
+/// q of one block, and the sums of each sixteen.
+void round_block(const float* x, std::uint32_t n, float inverse, std::int8_t* q,
+                 std::int32_t* sixteens) noexcept {
+  for (std::uint32_t i = 0; i < n; i += kLanes) {
+    float lanes[kLanes];
+    // Within +-127 but for a rounding of the quotient; the bound also gives NaN a value.
+    store(lanes, greatest(all(-127.0F), least(nearest(load(x + i) * all(inverse)), all(127.0F))));
+    std::int32_t total = 0;
+    for (std::uint32_t k = 0; k < kLanes; ++k) {
+      const auto value = static_cast<std::int32_t>(lanes[k]);
+      q[i + k] = static_cast<std::int8_t>(value);
+      total += value;
+    }
+    sixteens[i / kLanes] = total;
+  }
+}
+
+}  // namespace
+
+void quantise(const float* x, std::uint32_t width, Quantum quantum, std::byte* record) noexcept {
+  const QuantisedLayout at(width);
+  auto* q = reinterpret_cast<std::int8_t*>(record);
+  auto* d = reinterpret_cast<float*>(record + at.d);
+  auto* sums = reinterpret_cast<std::int32_t*>(record + at.sum);
+  auto* low = reinterpret_cast<std::int8_t*>(record + at.low);
+  auto* high = reinterpret_cast<std::int8_t*>(record + at.high);
+  const std::uint32_t block = quantum == Quantum::of_32 ? 32 : 256;
+  for (std::uint32_t b = 0; b * block < width; ++b) {
+    const float* values = x + std::uint64_t{b} * block;
+    const float most = largest(values, block);
+    d[b] = most / 127.0F;
+    std::int32_t sixteens[16];
+    round_block(values, block, most > 0 ? 127.0F / most : 0.0F, q + std::uint64_t{b} * block,
+                sixteens);
+    for (std::uint32_t k = 0; k < block / 32; ++k) {
+      sums[b * (block / 32) + k] = sixteens[2 * k] + sixteens[2 * k + 1];
+    }
+    if (quantum != Quantum::of_256) continue;
+    for (std::uint32_t k = 0; k < 16; ++k) {
+      // |sum| <= 2032: high is within +-32, low within -32 .. 31.
+      const std::int32_t upper = (sixteens[k] + 2080) / 64 - 32;
+      high[16 * b + k] = static_cast<std::int8_t>(upper);
+      low[16 * b + k] = static_cast<std::int8_t>(sixteens[k] - 64 * upper);
+    }
+  }
+}
+
+}  // namespace ds4::fast
