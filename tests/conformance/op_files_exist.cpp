@@ -63,6 +63,10 @@ BOOST_AUTO_TEST_CASE(each_op_has_a_reference_file) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(each_op_has_a_file_of_the_fast_cpu_backend) {
+  for (const auto& [name, id] : declared_ops()) check_file("backends/cpu/ops/" + name + ".cpp");
+}
+
 BOOST_AUTO_TEST_CASE(each_fused_op_has_composition_cases_and_page) {
   for (const auto& [name, id] : declared_ops()) {
     if (id < kFirstFused) continue;
