@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <string>
 
 #include "tests/support/runtime.hpp"
@@ -37,11 +38,20 @@ std::vector<std::string> levels() {
   return out;
 }
 
+/// The model of a shape, made once in a folder.
+ModelFile model_in(const TemporaryFolder& folder, const std::string& shape) {
+  const auto path = folder.path() / (shape + ".gguf");
+  if (!std::filesystem::exists(path)) {
+    must(write_synthetic_model(path, must(SyntheticSpec::make(shape))));
+  }
+  return must(ModelFile::open(path));
+}
+
 std::unique_ptr<Engine> engine_on(const TemporaryFolder& folder, const std::string& shape,
                                   const std::string& level, std::uint32_t threads,
                                   Selections selections = Selections::internal) {
-  return must(Engine::open(make_model(folder, must(SyntheticSpec::make(shape))),
-                           open_device(level, threads), options(selections)));
+  return must(
+      Engine::open(model_in(folder, shape), open_device(level, threads), options(selections)));
 }
 
 std::uint32_t vocabulary(const Engine& engine) {
@@ -81,9 +91,9 @@ Top top_of(std::span<const float> row) {
 BOOST_AUTO_TEST_SUITE(cpu_levels)
 
 BOOST_AUTO_TEST_CASE(chunks_and_threads_change_no_bit) {
+  const TemporaryFolder folder;
   for (const std::string& level : levels()) {
     for (const char* shape : {"micro", "tiny-iq2_xxs"}) {
-      const TemporaryFolder folder;
       const auto first = engine_on(folder, shape, level, 2);
       const std::vector<std::int32_t> tokens = random_tokens(3, 135, vocabulary(*first));
       const std::vector<float> expected =
@@ -104,8 +114,8 @@ BOOST_AUTO_TEST_CASE(chunks_and_threads_change_no_bit) {
 }
 
 BOOST_AUTO_TEST_CASE(a_decoded_row_has_the_same_bits_beside_other_sessions) {
+  const TemporaryFolder folder;
   for (const std::string& level : levels()) {
-    const TemporaryFolder folder;
     const auto engine = engine_on(folder, "tiny-q2_k", level, 2);
     const std::uint32_t vocab = vocabulary(*engine);
     const std::vector<std::int32_t> tokens = random_tokens(5, 12, vocab);
