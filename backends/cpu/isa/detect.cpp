@@ -5,8 +5,6 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
 #endif
 
 namespace ds4::fast {
@@ -89,7 +87,12 @@ std::uint32_t level_score() noexcept {
 
 const char* level_reason() noexcept {
   const char* text = missing();
-  return text != nullptr ? text : "";
+  if (text != nullptr) return text;
+#if defined(__x86_64__)
+  return "";
+#else
+  return "not yet run on this architecture";
+#endif
 }
 
 }  // namespace ds4::fast
