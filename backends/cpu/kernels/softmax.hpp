@@ -45,4 +45,54 @@ inline float weigh(const float* x, std::uint64_t n, float scale, const float* si
   return last;
 }
 
+/// A softmax over values that come in runs, as attention over tiles of rows takes it.
+struct RunningMaximum {
+  float maximum;
+  float total;  ///< of the weights so far, relative to the maximum
+
+  /// `sink` is a value of its own that has a weight and nothing else; null: none.
+  static RunningMaximum of(const float* sink) noexcept {
+    constexpr float kNone = -std::numeric_limits<float>::infinity();
+    if (sink == nullptr || *sink == kNone) return {kNone, 0};
+    float lanes[kLanes];
+    store(lanes, exponential(all(*sink - *sink)));
+    return {*sink, lanes[0]};
+  }
+
+  /// Replaces values[0 .. n) by their weights exp(scale * value - m), m the maximum from now on;
+  /// gives what sums of earlier weights are to be multiplied with. All -inf: weights and factor are
+  /// 0. NaN stays.
+  float weigh(float* values, std::uint64_t n, float scale) noexcept {
+    constexpr float kNone = -std::numeric_limits<float>::infinity();
+    const float before = maximum;
+    F32 highest = all(maximum);
+    each_lanes(n, [&](auto get, auto put) { put(values, get(values) * all(scale)); });
+    std::uint64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) highest = greatest(load(values + i), highest);
+    float lanes[kLanes];
+    store(lanes, highest);
+    for (const float lane : lanes) maximum = lane > maximum ? lane : maximum;
+    for (; i < n; ++i) maximum = values[i] > maximum ? values[i] : maximum;
+    const float shift = maximum == kNone ? 0 : maximum;
+
+    F32 sums = zero();
+    float last = 0;
+    for (i = 0; i + kLanes <= n; i += kLanes) {
+      const F32 weight = exponential(load(values + i) - all(shift));
+      store(values + i, weight);
+      sums = sums + weight;
+    }
+    if (i != n) {
+      const F32 weight = exponential(load_some(values + i, n - i) - all(shift));
+      store_some(values + i, weight, n - i);
+      store(lanes, weight);
+      for (std::uint64_t k = 0; k < n - i; ++k) last += lanes[k];
+    }
+    store(lanes, exponential(all(before - shift)));
+    const float factor = before == kNone ? 0 : lanes[0];
+    total = total * factor + (sum(sums) + last);
+    return factor;
+  }
+};
+
 }  // namespace ds4::fast
