@@ -9,19 +9,19 @@
 namespace ds4::fast {
 
 // f32 holds an e4m3 code's fraction as it is. Below the smallest normal the fraction counts steps
-// of 2^-9: what remains of 2^-6 * (1 + fraction / 8) when 2^-6 is taken away. Subnormal f32 numbers,
-// which processors are slow with, do not come up.
+// of 2^-9: what remains of 2^-6 * (1 + fraction / 8) when 2^-6 is taken away. Subnormal f32
+// numbers, which processors are slow with, do not come up.
 
 #if defined(__AVX512F__)
 
 /// Sixteen e4m3fn codes.
 inline F32 load_e4m3(const std::uint8_t* codes) noexcept {
-  const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+  const __m512i wide =
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
   const __m512i magnitude = _mm512_and_si512(wide, _mm512_set1_epi32(0x7f));
   const __mmask16 is_small = _mm512_cmplt_epi32_mask(magnitude, _mm512_set1_epi32(8));
   const __mmask16 is_nan = _mm512_cmpeq_epi32_mask(magnitude, _mm512_set1_epi32(0x7f));
-  __m512i bits =
-      _mm512_add_epi32(_mm512_slli_epi32(magnitude, 20), _mm512_set1_epi32(120 << 23));
+  __m512i bits = _mm512_add_epi32(_mm512_slli_epi32(magnitude, 20), _mm512_set1_epi32(120 << 23));
   bits = _mm512_mask_add_epi32(bits, is_small, bits, _mm512_set1_epi32(1 << 23));
   __m512 value = _mm512_castsi512_ps(bits);
   value = _mm512_mask_sub_ps(value, is_small, value, _mm512_set1_ps(0x1p-6F));
@@ -49,9 +49,9 @@ inline F32 load_e4m3(const std::uint8_t* codes) noexcept {
     const __m256i is_nan = _mm256_cmpeq_epi32(magnitude, _mm256_set1_epi32(0x7f));
     __m256i bits = _mm256_add_epi32(_mm256_slli_epi32(magnitude, 20), _mm256_set1_epi32(120 << 23));
     bits = _mm256_add_epi32(bits, _mm256_and_si256(is_small, _mm256_set1_epi32(1 << 23)));
-    __m256 value = _mm256_sub_ps(
-        _mm256_castsi256_ps(bits),
-        _mm256_and_ps(_mm256_castsi256_ps(is_small), _mm256_set1_ps(0x1p-6F)));
+    __m256 value =
+        _mm256_sub_ps(_mm256_castsi256_ps(bits),
+                      _mm256_and_ps(_mm256_castsi256_ps(is_small), _mm256_set1_ps(0x1p-6F)));
     value = _mm256_blendv_ps(value, _mm256_set1_ps(std::bit_cast<float>(0x7fc00000)),
                              _mm256_castsi256_ps(is_nan));
     const __m256i sign = _mm256_slli_epi32(_mm256_xor_si256(wide, magnitude), 24);

@@ -1,0 +1,140 @@
+/// The indexer's scores of fp4 keys for fp4 queries in whole numbers (model.md 3.9).
+///
+/// Twice an e2m1 value is a whole number of -12 .. 12, so the products within a block of 32, which
+/// has one scale on each side, sum exactly; f32 only joins a row's blocks and its heads. Sixteen
+/// heads are the lanes of a sum, four dims one step of it.
+#pragma once
+
+#include <algorithm>
+
+#include "cpu-common/context.hpp"
+#include "cpu-common/numbers.hpp"
+#include "../isa/vector.hpp"
+
+namespace ds4::fast {
+
+#if defined(__AVX512VNNI__) || (defined(__AVX2__) && defined(__FMA__))
+inline constexpr bool kHasByteDots = true;
+#else
+inline constexpr bool kHasByteDots = false;
+#endif
+
+inline constexpr std::uint32_t kIndexBlock = 32;
+/// Keys are carried as whole numbers of 0 .. 24, for products of unsigned with signed bytes.
+inline constexpr std::int32_t kKeyBias = 12;
+
+/// The queries and weights of one row of the step.
+struct IndexQueries {
+  std::int8_t* codes;   ///< [dim / 4, heads, 4]: twice the e2m1 values
+  float* scales;        ///< [dim / 32, heads]: of the codes' products, one quarter of e8m0
+  std::int32_t* begin;  ///< [dim / 32, heads]: what takes the keys' bias away
+  float* weights;       ///< [heads]
+  std::uint32_t heads;  ///< whole sixteens; those that fill up have zeros everywhere
+  std::uint32_t dim;
+
+  /// Takes query `h` from its INDEX_ROW.
+  void put(std::uint32_t h, const std::byte* row) const noexcept {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(row);
+    const std::uint8_t* row_scales = bytes + sdk::index_row_layout(dim).scales;
+    for (std::uint32_t b = 0; b < dim / kIndexBlock; ++b) {
+      std::int32_t sum = 0;
+      for (std::uint32_t i = b * kIndexBlock; i < (b + 1) * kIndexBlock; ++i) {
+        const auto code = static_cast<std::uint8_t>(bytes[i / 2] >> 4 * (i & 1u) & 15u);
+        const auto twice = static_cast<std::int8_t>(2 * cpu::e2m1_to_float(code));
+        codes[(std::uint64_t{i / 4} * heads + h) * 4 + i % 4] = twice;
+        sum += twice;
+      }
+      const std::uint64_t at = std::uint64_t{b} * heads + h;
+      scales[at] = cpu::e8m0_to_float(row_scales[b]) * 0.25F;
+      begin[at] = -kKeyBias * sum;
+    }
+  }
+  /// Makes a head that is none.
+  void put_none(std::uint32_t h) const noexcept {
+    for (std::uint32_t i = 0; i < dim / 4; ++i) {
+      std::fill_n(codes + (std::uint64_t{i} * heads + h) * 4, 4, std::int8_t{0});
+    }
+    for (std::uint32_t b = 0; b < dim / kIndexBlock; ++b) {
+      scales[std::uint64_t{b} * heads + h] = 0;
+      begin[std::uint64_t{b} * heads + h] = 0;
+    }
+    weights[h] = 0;
+  }
+};
+
+#if defined(__AVX2__) && defined(__FMA__)
+
+/// 32 codes of a key, 16 bytes, to bytes of 0 .. 24.
+inline void widen_key(const std::uint8_t* codes, std::uint8_t* out) noexcept {
+  const __m128i table = _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0);
+  const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
+  const __m128i mask = _mm_set1_epi8(15);
+  const __m128i low = _mm_shuffle_epi8(table, _mm_and_si128(packed, mask));
+  const __m128i high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(packed, 4), mask));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi8(low, high));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi8(low, high));
+}
+
+/// The products of one block for sixteen heads; `stride` bytes from four dims to the next.
+inline F32 block_dots(const std::uint8_t* key, const std::int8_t* codes, std::uint64_t stride,
+                      const std::int32_t* begin) noexcept {
+#if defined(__AVX512VNNI__)
+  __m512i sums = _mm512_loadu_si512(begin);
+  for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
+    std::int32_t four;
+    std::memcpy(&four, key + 4 * i, 4);
+    sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(four), _mm512_loadu_si512(codes + i * stride));
+  }
+  return {_mm512_cvtepi32_ps(sums)};
+#else
+  F32 result;
+  for (std::uint32_t half = 0; half < 2; ++half) {
+    // A pair is at most 2 * 24 * 12, and eight of them stay below 2^15.
+    __m256i pairs = _mm256_setzero_si256();
+    for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
+      std::int32_t four;
+      std::memcpy(&four, key + 4 * i, 4);
+      const __m256i query =
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i * stride + 32 * half));
+      pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(_mm256_set1_epi32(four), query));
+    }
+    const __m256i sums = _mm256_add_epi32(
+        _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(begin + 8 * half)));
+    result.v[half] = _mm256_cvtepi32_ps(sums);
+  }
+  return result;
+#endif
+}
+
+/// The score of one key, an INDEX_ROW: sum over heads of weight * max(0, query . key). `wide` has
+/// room for dim bytes.
+inline float index_score(const IndexQueries& queries, const std::byte* row,
+                         std::uint8_t* wide) noexcept {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(row);
+  const std::uint8_t* row_scales = bytes + sdk::index_row_layout(queries.dim).scales;
+  const std::uint32_t blocks = queries.dim / kIndexBlock;
+  for (std::uint32_t b = 0; b < blocks; ++b) {
+    widen_key(bytes + b * kIndexBlock / 2, wide + b * kIndexBlock);
+  }
+  const std::uint64_t stride = std::uint64_t{queries.heads} * 4;
+  F32 total = zero();
+  for (std::uint32_t h = 0; h < queries.heads; h += kLanes) {
+    F32 product = zero();
+    for (std::uint32_t b = 0; b < blocks; ++b) {
+      const std::uint64_t at = std::uint64_t{b} * queries.heads + h;
+      const F32 dots = block_dots(wide + b * kIndexBlock,
+                                  queries.codes + b * (kIndexBlock / 4) * stride + h * 4, stride,
+                                  queries.begin + at);
+      // The scales one after the other: together they may leave f32 where the product does not.
+      product = fma(dots * load(queries.scales + at), all(cpu::e8m0_to_float(row_scales[b])),
+                    product);
+    }
+    total = fma(load(queries.weights + h), greatest(zero(), product), total);
+  }
+  return sum(total);
+}
+
+#endif
+
+}  // namespace ds4::fast
