@@ -119,16 +119,12 @@ constexpr float e2m1_to_float(std::uint8_t code) noexcept {
 /// Nearest of the eight magnitudes, ties to the even code, clamped to 6; sign in bit 3. NaN has no
 /// code here: the caller keeps it apart.
 constexpr std::uint8_t float_to_e2m1(float value) noexcept {
-  const float magnitude = value < 0 ? -value : value;
-  std::uint8_t code = 0;
-  while (code < 7) {
-    const float middle = (kE2m1[code] + kE2m1[code + 1]) / 2;
-    const bool goes_up = magnitude > middle || (magnitude == middle && (code & 1u) != 0);
-    if (!goes_up) break;
-    ++code;
-  }
+  const float m = value < 0 ? -value : value;
+  // The middles between neighbours, without a branch; a middle itself goes to the even code.
+  const int code = int{m > 0.25F} + int{m >= 0.75F} + int{m > 1.25F} + int{m >= 1.75F} +
+                   int{m > 2.5F} + int{m >= 3.5F} + int{m > 5.0F};
   const std::uint32_t sign = (float_to_bits(value) >> 28) & 8u;
-  return static_cast<std::uint8_t>(code | sign);
+  return static_cast<std::uint8_t>(static_cast<std::uint32_t>(code) | sign);
 }
 
 static_assert(half_to_float(0x3c00) == 1.0F && half_to_float(0x0001) == 0x1p-24F);

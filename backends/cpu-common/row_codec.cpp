@@ -120,12 +120,15 @@ void hadamard(float* row, std::uint32_t width) noexcept {
   double wide[kHadamardMost];
   std::copy_n(row, width, wide);
   for (std::uint32_t stride = 1; stride < width; stride *= 2) {
-    for (std::uint32_t i = 0; i < width; ++i) {
-      if ((i & stride) != 0) continue;
-      const double a = wide[i];
-      const double b = wide[i + stride];
-      wide[i] = a + b;
-      wide[i + stride] = a - b;
+    for (std::uint32_t pairs = 0; pairs < width; pairs += 2 * stride) {
+      double* first = wide + pairs;
+      double* second = first + stride;
+      for (std::uint32_t i = 0; i < stride; ++i) {
+        const double a = first[i];
+        const double b = second[i];
+        first[i] = a + b;
+        second[i] = a - b;
+      }
     }
   }
   const double scale = 1 / std::sqrt(static_cast<double>(width));

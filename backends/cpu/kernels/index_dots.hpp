@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include "../isa/vector.hpp"
 #include "cpu-common/context.hpp"
 #include "cpu-common/numbers.hpp"
-#include "../isa/vector.hpp"
 
 namespace ds4::fast {
 
@@ -75,36 +75,74 @@ inline void widen_key(const std::uint8_t* codes, std::uint8_t* out) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi8(low, high));
 }
 
-/// The products of one block for sixteen heads; `stride` bytes from four dims to the next.
-inline F32 block_dots(const std::uint8_t* key, const std::int8_t* codes, std::uint64_t stride,
-                      const std::int32_t* begin) noexcept {
+/// Sixteens of heads that are summed side by side: a sum alone waits for itself at every step.
 #if defined(__AVX512VNNI__)
-  __m512i sums = _mm512_loadu_si512(begin);
-  for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
-    std::int32_t four;
-    std::memcpy(&four, key + 4 * i, 4);
-    sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi32(four), _mm512_loadu_si512(codes + i * stride));
-  }
-  return {_mm512_cvtepi32_ps(sums)};
+inline constexpr std::uint32_t kIndexSums = 4;
 #else
-  F32 result;
-  for (std::uint32_t half = 0; half < 2; ++half) {
-    // A pair is at most 2 * 24 * 12, and eight of them stay below 2^15.
-    __m256i pairs = _mm256_setzero_si256();
-    for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
-      std::int32_t four;
-      std::memcpy(&four, key + 4 * i, 4);
-      const __m256i query =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i * stride + 32 * half));
-      pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(_mm256_set1_epi32(four), query));
-    }
-    const __m256i sums = _mm256_add_epi32(
-        _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(begin + 8 * half)));
-    result.v[half] = _mm256_cvtepi32_ps(sums);
-  }
-  return result;
+inline constexpr std::uint32_t kIndexSums = 2;
 #endif
+
+/// The products of one block for G times sixteen heads; `stride` bytes from four dims to the next.
+template <std::uint32_t G>
+inline void block_dots(const std::uint8_t* key, const std::int8_t* codes, std::uint64_t stride,
+                       const std::int32_t* begin, F32 (&out)[G]) noexcept {
+#if defined(__AVX512VNNI__)
+  __m512i sums[G];
+  for (std::uint32_t g = 0; g < G; ++g) sums[g] = _mm512_loadu_si512(begin + g * kLanes);
+  for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
+    std::int32_t word;
+    std::memcpy(&word, key + 4 * i, 4);
+    const __m512i four = _mm512_set1_epi32(word);
+    for (std::uint32_t g = 0; g < G; ++g) {
+      sums[g] = _mm512_dpbusd_epi32(sums[g], four, _mm512_loadu_si512(codes + i * stride + g * 64));
+    }
+  }
+  for (std::uint32_t g = 0; g < G; ++g) out[g] = {_mm512_cvtepi32_ps(sums[g])};
+#else
+  // A pair is at most 2 * 24 * 12, and eight of them stay below 2^15.
+  __m256i pairs[2 * G];
+  for (std::uint32_t g = 0; g < 2 * G; ++g) pairs[g] = _mm256_setzero_si256();
+  for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
+    std::int32_t word;
+    std::memcpy(&word, key + 4 * i, 4);
+    const __m256i four = _mm256_set1_epi32(word);
+    for (std::uint32_t g = 0; g < 2 * G; ++g) {
+      const __m256i query =
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + i * stride + g * 32));
+      pairs[g] = _mm256_add_epi16(pairs[g], _mm256_maddubs_epi16(four, query));
+    }
+  }
+  for (std::uint32_t g = 0; g < 2 * G; ++g) {
+    const __m256i sums =
+        _mm256_add_epi32(_mm256_madd_epi16(pairs[g], _mm256_set1_epi16(1)),
+                         _mm256_loadu_si256(reinterpret_cast<const __m256i*>(begin + 8 * g)));
+    out[g / 2].v[g % 2] = _mm256_cvtepi32_ps(sums);
+  }
+#endif
+}
+
+/// What G times sixteen heads from `h` on add to a key's score, onto `total`.
+template <std::uint32_t G>
+inline F32 add_heads(const IndexQueries& queries, std::uint32_t h, const std::uint8_t* wide,
+                     const std::uint8_t* scales, F32 total) noexcept {
+  const std::uint64_t stride = std::uint64_t{queries.heads} * 4;
+  F32 products[G];
+  for (std::uint32_t g = 0; g < G; ++g) products[g] = zero();
+  for (std::uint32_t b = 0; b < queries.dim / kIndexBlock; ++b) {
+    const std::uint64_t at = std::uint64_t{b} * queries.heads + h;
+    F32 dots[G];
+    block_dots<G>(wide + b * kIndexBlock, queries.codes + b * (kIndexBlock / 4) * stride + h * 4,
+                  stride, queries.begin + at, dots);
+    const F32 scale = all(cpu::e8m0_to_float(scales[b]));
+    for (std::uint32_t g = 0; g < G; ++g) {
+      // The scales one after the other: together they may leave f32 where the product does not.
+      products[g] = fma(dots[g] * load(queries.scales + at + g * kLanes), scale, products[g]);
+    }
+  }
+  for (std::uint32_t g = 0; g < G; ++g) {
+    total = fma(load(queries.weights + h + g * kLanes), greatest(zero(), products[g]), total);
+  }
+  return total;
 }
 
 /// The score of one key, an INDEX_ROW: sum over heads of weight * max(0, query . key). `wide` has
@@ -112,26 +150,16 @@ inline F32 block_dots(const std::uint8_t* key, const std::int8_t* codes, std::ui
 inline float index_score(const IndexQueries& queries, const std::byte* row,
                          std::uint8_t* wide) noexcept {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(row);
-  const std::uint8_t* row_scales = bytes + sdk::index_row_layout(queries.dim).scales;
-  const std::uint32_t blocks = queries.dim / kIndexBlock;
-  for (std::uint32_t b = 0; b < blocks; ++b) {
+  const std::uint8_t* scales = bytes + sdk::index_row_layout(queries.dim).scales;
+  for (std::uint32_t b = 0; b < queries.dim / kIndexBlock; ++b) {
     widen_key(bytes + b * kIndexBlock / 2, wide + b * kIndexBlock);
   }
-  const std::uint64_t stride = std::uint64_t{queries.heads} * 4;
   F32 total = zero();
-  for (std::uint32_t h = 0; h < queries.heads; h += kLanes) {
-    F32 product = zero();
-    for (std::uint32_t b = 0; b < blocks; ++b) {
-      const std::uint64_t at = std::uint64_t{b} * queries.heads + h;
-      const F32 dots = block_dots(wide + b * kIndexBlock,
-                                  queries.codes + b * (kIndexBlock / 4) * stride + h * 4, stride,
-                                  queries.begin + at);
-      // The scales one after the other: together they may leave f32 where the product does not.
-      product = fma(dots * load(queries.scales + at), all(cpu::e8m0_to_float(row_scales[b])),
-                    product);
-    }
-    total = fma(load(queries.weights + h), greatest(zero(), product), total);
+  std::uint32_t h = 0;
+  for (; h + kIndexSums * kLanes <= queries.heads; h += kIndexSums * kLanes) {
+    total = add_heads<kIndexSums>(queries, h, wide, scales, total);
   }
+  for (; h < queries.heads; h += kLanes) total = add_heads<1>(queries, h, wide, scales, total);
   return sum(total);
 }
 
