@@ -13,10 +13,11 @@
 
 namespace ds4::fast {
 
-#if defined(__AVX512VNNI__) || (defined(__AVX2__) && defined(__FMA__))
-inline constexpr bool kHasByteDots = true;
+/// Other levels take the f32 way: without products of bytes it is the faster one.
+#if defined(__AVX2__) && defined(__FMA__)
+#define DS4_CPU_BYTE_DOTS 1
 #else
-inline constexpr bool kHasByteDots = false;
+#define DS4_CPU_BYTE_DOTS 0
 #endif
 
 inline constexpr std::uint32_t kIndexBlock = 32;
@@ -62,7 +63,7 @@ struct IndexQueries {
   }
 };
 
-#if defined(__AVX2__) && defined(__FMA__)
+#if DS4_CPU_BYTE_DOTS
 
 /// 32 codes of a key, 16 bytes, to bytes of 0 .. 24.
 inline void widen_key(const std::uint8_t* codes, std::uint8_t* out) noexcept {

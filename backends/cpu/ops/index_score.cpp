@@ -14,7 +14,7 @@ namespace {
 
 /// True where queries and keys are rounded to the same blocks of fp4.
 bool has_fp4_products(const ds4_op_index_score& op) noexcept {
-  return kHasByteDots && op.keys.rows.dtype == DS4_DTYPE_INDEX_ROW &&
+  return DS4_CPU_BYTE_DOTS != 0 && op.keys.rows.dtype == DS4_DTYPE_INDEX_ROW &&
          op.rounding.format == DS4_ROUND_FP4_E2M1 && op.rounding.block == kIndexBlock &&
          op.rounding.tail == 0 && (op.rounding.flags & DS4_ROUNDING_TAIL_BF16) == 0 &&
          op.dim % kIndexBlock == 0;
@@ -86,12 +86,12 @@ void score_row(Context& c, const ds4_op_index_score& op, const Layout& at, const
     const sdk::SourceEntry entry = keys.at(r, static_cast<std::uint32_t>(e));
     if (entry.row < 0) return c.bad_index("keys", r, entry.value, keys.rows.entries);
     const std::byte* row = keys.rows.entry(static_cast<std::uint32_t>(entry.row));
-    if constexpr (kHasByteDots) {
-      if (is_fp4) {
-        out[e] = index_score(queries, row, reinterpret_cast<std::uint8_t*>(at.key));
-        continue;
-      }
+#if DS4_CPU_BYTE_DOTS
+    if (is_fp4) {
+      out[e] = index_score(queries, row, reinterpret_cast<std::uint8_t*>(at.key));
+      continue;
     }
+#endif
     out[e] = score_plain(op, at, keys, row, r - first);
   }
 }
