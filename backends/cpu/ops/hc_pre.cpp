@@ -1,6 +1,7 @@
 /// hc_pre: the streams' gates, their sum and its norm (model.md 3.2); contract in ds4/ops.h.
 #include <algorithm>
 
+#include "../isa/bytes.hpp"
 #include "../kernels/gates.hpp"
 #include "../kernels/product.hpp"
 #include "table.hpp"
@@ -25,6 +26,38 @@ struct Layout {
         base(local.take<float>(mixes_of(op))) {}
 };
 
+/// Halves times f32: the order of dot() in sums.hpp. n is a multiple of 64.
+float dot_halves(const std::byte* halves, const float* x, std::uint64_t n) noexcept {
+  F32 s[4] = {zero(), zero(), zero(), zero()};
+  for (std::uint64_t i = 0; i < n; i += 4 * kLanes) {
+    for (std::uint32_t j = 0; j < 4; ++j) {
+      const std::uint64_t at = i + j * kLanes;
+      s[j] = fma(load_halves(halves + 2 * at), load(x + at), s[j]);
+    }
+  }
+  return sum((s[0] + s[1]) + (s[2] + s[3]));
+}
+
+/// The projection of the streams. Its rows are few and no whole tiles: halves are read as they are
+/// and shared out one by one.
+void project(Context& c, const ds4_op_hc_pre& op, const Layout& at, const Bytes& x,
+             const sdk::RowRange& rows) noexcept {
+  const std::uint32_t flat = x.middle * x.width;
+  const std::uint32_t mixes = mixes_of(op);
+  if (op.fn->layout != nullptr || op.fn->dtype != DS4_DTYPE_F16 || flat % (4 * kLanes) != 0) {
+    const Operand streams = make_operand(c, at.scratch, activations_of(x, rows, flat), {op.fn});
+    product(c, *op.fn, 0, mixes, streams, at.mixes, mixes);
+    return;
+  }
+  const sdk::Part part = c.share(mixes);
+  for (std::uint32_t r = 0; r < rows.count; ++r) {
+    for (std::uint64_t i = part.begin; i < part.end; ++i) {
+      at.mixes[std::uint64_t{r} * mixes + i] =
+          dot_halves(op.fn->row(i), f32(x.row(rows.first + r)), flat);
+    }
+  }
+}
+
 void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
   const Layout at(c.shared, c.local, op);
   const Bytes x = Context::bytes(op.x);
@@ -34,8 +67,7 @@ void run(Context& c, const ds4_op_hc_pre& op, const sdk::RowRange& rows) {
   const std::uint32_t n = x.middle;
   const std::uint32_t flat = n * x.width;
   const std::uint32_t mixes = mixes_of(op);
-  const Operand streams = make_operand(c, at.scratch, activations_of(x, rows, flat), {op.fn});
-  product(c, *op.fn, 0, mixes, streams, at.mixes, mixes);
+  project(c, op, at, x, rows);
   c.barrier();
 
   const float* gain = weight_row(*op.gain, 0, at.gain);
