@@ -1,11 +1,12 @@
 #include "base/new_file.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -20,10 +21,31 @@ Error system_error(const std::filesystem::path& path, std::string_view what) {
   return error;
 }
 
-mode_t usual_mode() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return static_cast<mode_t>(0666) & ~mask;
+/// Six characters at random; false: errno says why there are none.
+bool draw_suffix(std::string& out) {
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+  static_assert(kLetters.size() == 64);
+  std::array<unsigned char, 6> drawn{};
+  if (::getentropy(drawn.data(), drawn.size()) != 0) return false;
+  out.clear();
+  for (const unsigned char byte : drawn) out += kLetters[byte % kLetters.size()];
+  return true;
+}
+
+/// Makes a file beside `path` that nobody else has and puts its name into `name`; -1: errno says
+/// why not. The system itself takes the process's mask off `mode` when it makes the file: a mask
+/// can be asked for only by changing it, which other threads that make files would see.
+int open_beside(const std::filesystem::path& path, mode_t mode, std::filesystem::path& name) {
+  constexpr int kTries = 100;
+  std::string suffix;
+  for (int i = 0; i < kTries; ++i) {
+    if (!draw_suffix(suffix)) return -1;
+    name = path.string() + ".partial-" + suffix;
+    const int made = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (made >= 0 || errno != EEXIST) return made;
+  }
+  return -1;
 }
 
 /// The new name lives in its folder, which has to reach the disk too.
@@ -55,11 +77,10 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) noexcept {
 Result<NewFile> NewFile::create(const std::filesystem::path& path, Access access) {
   NewFile file;
   file.path_ = path;
-  std::string pattern = path.string() + ".partial-XXXXXX";
-  file.descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
+  std::filesystem::path name;
+  file.descriptor_ = open_beside(path, access == Access::usual ? 0666 : 0600, name);
   if (file.descriptor_ < 0) return system_error(path, "cannot be written");
-  file.temporary_ = pattern;
-  if (access == Access::usual) DS4_CHECK(file.set_mode(usual_mode()));
+  file.temporary_ = std::move(name);
   return file;
 }
 

@@ -2,16 +2,20 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace ds4 {
 namespace {
@@ -73,6 +77,40 @@ BOOST_AUTO_TEST_CASE(finished_it_takes_its_place_with_the_mode_that_was_asked_fo
     BOOST_TEST(entries() == 1);
   }
   ::umask(mask);
+}
+
+BOOST_AUTO_TEST_CASE(no_other_thread_sees_another_mask_while_files_are_made) {
+  const mode_t mask = ::umask(077);
+  std::atomic<bool> is_done{false};
+  unsigned seen = 0;
+  // What a thread sees that makes files of its own meanwhile.
+  std::thread other([&] {
+    for (int i = 0; !is_done; ++i) {
+      const fs::path name = path / ("other-" + std::to_string(i % 2));
+      const int made = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      struct stat facts {};
+      if (made >= 0 && ::fstat(made, &facts) == 0) seen |= facts.st_mode & 077U;
+      ::close(made);
+      ::unlink(name.c_str());
+    }
+  });
+  for (int i = 0; i < 2000; ++i) {
+    BOOST_TEST_REQUIRE(NewFile::create(path / "a", NewFile::Access::usual).ok());
+  }
+  is_done = true;
+  other.join();
+  ::umask(mask);
+  BOOST_TEST(seen == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_are_made_at_once_have_names_of_their_own) {
+  std::vector<NewFile> files;
+  for (int i = 0; i < 50; ++i) {
+    auto file = NewFile::create(path / "a", NewFile::Access::usual);
+    BOOST_TEST_REQUIRE(file.ok());
+    files.push_back(*std::move(file));
+  }
+  BOOST_TEST(entries() == 51);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_never_written_is_a_hole) {
