@@ -90,6 +90,17 @@ bool read_rows(const Child& child, Clock::time_point end, std::string& text) {
   }
 }
 
+/// What a child runs, in one process.
+std::string repeat_command(const Settings& settings, std::string_view stage,
+                           const std::string& op) {
+  std::string text = base_command(settings) + " --stage ";
+  text += stage;
+  const std::string& ops = op.empty() ? settings.op : op;
+  if (ops != Settings().op) text += " --op " + shell_word(ops);
+  if (settings.case_number) text += " --case " + std::to_string(*settings.case_number);
+  return text + case_options(settings);
+}
+
 void run_child(const Settings& settings, std::vector<std::string> arguments, std::string_view stage,
                const std::string& op, Report& report) {
   arguments.insert(arguments.end(), {"--stage", std::string(stage)});
@@ -99,8 +110,7 @@ void run_child(const Settings& settings, std::vector<std::string> arguments, std
   row.stage = stage;
   row.subject = op.empty() ? std::string(stage) : op;
   row.state = State::fail;
-  row.reproduce = "ds4-validate --backend " + shell_word(settings.backend) + " --stage " +
-                  std::string(stage) + (op.empty() ? "" : " --op " + op);
+  row.reproduce = repeat_command(settings, stage, op);
   if (child.pid < 0) {
     row.detail = "the child cannot be started";
     report.add(std::move(row));

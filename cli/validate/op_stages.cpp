@@ -27,7 +27,8 @@ struct Extent {
   std::uint32_t full = 0;
 };
 
-SuiteOptions suite_options(const Session& session, Aspect aspect, const Extent& extent) {
+SuiteOptions suite_options(const Session& session, const OpCases& cases, Aspect aspect,
+                           const Extent& extent) {
   const Settings& settings = session.settings();
   SuiteOptions options;
   options.seed = settings.seed;
@@ -38,23 +39,13 @@ SuiteOptions suite_options(const Session& session, Aspect aspect, const Extent& 
   options.tolerance_scale = settings.tolerance_scale;
   options.fuzz = settings.fuzz;
   options.shape = settings.shape;
-  options.model_rows = settings.model_rows;
+  options.model_rows = conformance::model_rows_of(cases, settings.model_rows);
   return options;
 }
 
 /// Repeats all cases of an op.
 std::string op_command(const Session& session, std::string_view stage, std::string_view op) {
   return session.command() + " --stage " + std::string(stage) + " --op " + std::string(op);
-}
-
-std::string grid_options(const Settings& settings) {
-  if (settings.grid == conformance::Grid::quick || settings.fuzz != 0) return "";
-  if (settings.grid == conformance::Grid::full) return " --grid full";
-  std::string text = " --grid model";
-  for (std::size_t i = 0; i < settings.model_rows.size(); ++i) {
-    text += (i == 0 ? " --rows " : ",") + std::to_string(settings.model_rows[i]);
-  }
-  return text;
 }
 
 std::string deviation_text(const OpReport& report) {
@@ -109,7 +100,7 @@ Row summary(const Session& session, std::string_view stage, std::string_view op,
         (row.detail.empty() ? "" : "; ") + record.label + ": " + record.outcome.failure->what;
   }
   if (report.failures.empty()) {
-    row.reproduce = op_command(session, stage, op) + grid_options(session.settings());
+    row.reproduce = op_command(session, stage, op) + case_options(session.settings());
     row.detail = report.flips_too_often()
                      ? std::to_string(report.flips) + " of " + std::to_string(report.values) +
                            " values take a neighbouring code, more than "
@@ -121,26 +112,34 @@ Row summary(const Session& session, std::string_view stage, std::string_view op,
   return row;
 }
 
-void report_op(Session& session, std::string_view stage, std::string_view op,
+void report_op(Session& session, std::string_view stage, const OpCases& cases,
                const std::vector<CaseRecord>& records) {
   std::map<std::uint32_t, std::vector<CaseRecord>> by_dtype;
   for (const CaseRecord& record : records) {
     if (!record.outcome.skipped) by_dtype[record.dtype].push_back(record);
   }
   for (const auto& [dtype, of_dtype] : by_dtype) {
-    session.report().add(summary(session, stage, op, dtype, of_dtype));
+    Row row = summary(session, stage, cases.op, dtype, of_dtype);
+    if (const std::string cut = clipped_rows(session.settings(), cases); !cut.empty()) {
+      row.detail += (row.detail.empty() ? "" : "; ") + cut;
+    }
+    session.report().add(std::move(row));
   }
+}
+
+bool wants(const Session& session, const OpCases& cases) {
+  const bool is_model = session.settings().grid == conformance::Grid::model;
+  return session.wants_op(cases.op) && (!is_model || cases.has_model_sizes);
 }
 
 void run_cases(Session& session, std::string_view stage, Aspect aspect, const Extent& extent) {
   for (const OpCases& cases : conformance::all_cases()) {
-    if (!session.wants_op(cases.op)) continue;
-    if (session.settings().grid == conformance::Grid::model && !cases.has_model_sizes) continue;
-    SuiteOptions options = suite_options(session, aspect, extent);
+    if (!wants(session, cases)) continue;
+    SuiteOptions options = suite_options(session, cases, aspect, extent);
     if (aspect == Aspect::result) options.reference = session.maybe_reference();
     Suite suite(session.backend(), cases.op, std::move(options));
     suite.run_all(cases.run);
-    report_op(session, stage, cases.op, suite.records());
+    report_op(session, stage, cases, suite.records());
   }
 }
 
@@ -203,7 +202,7 @@ void run_graph(Session& session) {
 void run_state(Session& session) {
   // Threads of the host's team count too.
   for (const OpCases& cases : conformance::all_cases()) {
-    if (!session.wants_op(cases.op)) continue;
+    if (!wants(session, cases)) continue;
     Checklist list("state", std::string(cases.op));
     const ThreadState before = thread_state();
     session.backend().set_after_enqueue([&] {
@@ -212,10 +211,15 @@ void run_state(Session& session) {
       list.expect(changed.empty(), "enqueue changes " + changed);
       if (!changed.empty()) restore(before);
     });
-    Suite suite(session.backend(), cases.op, suite_options(session, Aspect::allocation, {1, 4}));
+    Suite suite(session.backend(), cases.op,
+                suite_options(session, cases, Aspect::allocation, {1, 4}));
     suite.run_all(cases.run);
     session.backend().set_after_enqueue({});
-    session.report().add(list.row(session));
+    Row row = list.row(session);
+    if (!row.reproduce.empty()) {
+      row.reproduce = op_command(session, "state", cases.op) + case_options(session.settings());
+    }
+    session.report().add(std::move(row));
   }
 }
 

@@ -86,19 +86,53 @@ std::string shell_word(std::string_view text) {
   return word + '\'';
 }
 
-std::string Session::command() const {
-  std::string text = "ds4-validate --backend " + shell_word(settings_.backend);
-  if (settings_.device != 0) text += " --device " + std::to_string(settings_.device);
-  for (const auto& [key, value] : settings_.runtime.backend_options) {
+std::string base_command(const Settings& settings) {
+  std::string text = "ds4-validate --backend " + shell_word(settings.backend);
+  if (settings.device != 0) text += " --device " + std::to_string(settings.device);
+  for (const auto& [key, value] : settings.runtime.backend_options) {
     text += " --backend-option ";
     text += shell_word(key + "=" + value);
   }
-  bool is_first = settings_.backend.find('/') != std::string::npos;  // the backend's own file
-  for (const std::filesystem::path& path : settings_.runtime.backend_paths) {
+  bool is_first = settings.backend.find('/') != std::string::npos;  // the backend's own file
+  for (const std::filesystem::path& path : settings.runtime.backend_paths) {
     if (!is_first) text += " --backend-path " + shell_word(path.string());
     is_first = false;
   }
   return text;
+}
+
+std::string grid_options(const Settings& settings) {
+  std::string text;
+  if (settings.grid == conformance::Grid::full) text = " --grid full";
+  if (settings.grid == conformance::Grid::model) text = " --grid model";
+  for (std::size_t i = 0; i < settings.model_rows.size(); ++i) {
+    text += (i == 0 ? " --rows " : ",") + std::to_string(settings.model_rows[i]);
+  }
+  return text;
+}
+
+std::string clipped_rows(const Settings& settings, const conformance::OpCases& cases) {
+  std::string text;
+  for (const std::uint32_t rows : settings.model_rows) {
+    if (rows > cases.most_model_rows) text += (text.empty() ? "" : ", ") + std::to_string(rows);
+  }
+  if (text.empty()) return text;
+  return "instead of " + text + " rows " + std::to_string(cases.most_model_rows) +
+         " ran, the most that memory allows for this op";
+}
+
+std::string case_options(const Settings& settings) {
+  std::string text = grid_options(settings);
+  if (settings.fuzz != 0) text += " --fuzz " + std::to_string(settings.fuzz);
+  for (std::size_t i = 0; i < settings.shape.size(); ++i) {
+    text += (i == 0 ? " --shape " : ",") + std::to_string(settings.shape[i]);
+  }
+  if (settings.seed != 1) text += " --seed " + std::to_string(settings.seed);
+  return text;
+}
+
+std::string Session::command() const {
+  return base_command(settings_);
 }
 
 bool Session::wants_op(std::string_view op) const {

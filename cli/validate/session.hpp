@@ -28,7 +28,7 @@ class Session {
   /// Null when the backend under test is the reference.
   [[nodiscard]] conformance::Backend* maybe_reference() noexcept { return reference_.get(); }
   [[nodiscard]] std::string title() const;
-  /// "--backend X [--device N]", to begin a command that repeats something.
+  /// base_command(), to begin a command that repeats something.
   [[nodiscard]] std::string command() const;
   [[nodiscard]] bool wants_op(std::string_view op) const;
   [[nodiscard]] bool wants_stage(std::string_view stage) const;
@@ -44,6 +44,12 @@ class Session {
 
 /// As one word of a shell's command.
 [[nodiscard]] std::string shell_word(std::string_view text);
+/// "ds4-validate --backend X" with the device and options that it is opened with.
+[[nodiscard]] std::string base_command(const Settings& settings);
+/// " --grid G", and " --rows LIST" where rows were given: what the numbers of cases depend on.
+[[nodiscard]] std::string grid_options(const Settings& settings);
+/// The same with --fuzz, --shape and --seed: all cases of an op as this run has them.
+[[nodiscard]] std::string case_options(const Settings& settings);
 
 /// Collects the expectations of one check; the first that is not met is the row's detail.
 class Checklist {
@@ -72,6 +78,9 @@ struct Stage {
 
 /// In the order in which they run.
 [[nodiscard]] std::span<const Stage> stages() noexcept;
+
+/// What a report says of --rows that an op cannot have at the sizes of Flash; "": it has them all.
+[[nodiscard]] std::string clipped_rows(const Settings& settings, const conformance::OpCases& cases);
 
 void run_file(Session& session);
 void run_lifecycle(Session& session);

@@ -15,13 +15,13 @@ using conformance::OpCases;
 using conformance::Suite;
 using conformance::SuiteOptions;
 
-SuiteOptions perf_options(const Settings& settings) {
+SuiteOptions perf_options(const Settings& settings, const OpCases& cases) {
   SuiteOptions options;
   options.seed = settings.seed;
   options.aspect = conformance::Aspect::timing;
   options.grid = conformance::Grid::model;
   options.only_number = settings.case_number;
-  options.model_rows = settings.model_rows;
+  options.model_rows = conformance::model_rows_of(cases, settings.model_rows);
   if (options.model_rows.empty()) options.model_rows = {1, 8, 64};
   return options;
 }
@@ -38,6 +38,8 @@ Row perf_row(const Session& session, std::string_view op, const CaseRecord& reco
     row.detail = record.label + ": " + record.outcome.failure->what;
     row.reproduce = session.command() + " --perf --op " + std::string(op) + " --case " +
                     std::to_string(record.number);
+    // The numbers of cases go with the rows that were asked for.
+    row.reproduce += case_options(session.settings());
     return row;
   }
   if (record.outcome.composed) {
@@ -64,8 +66,11 @@ void run_perf(Session& session) {
                           "after caches were overwritten.");
   for (const OpCases& cases : conformance::all_cases()) {
     if (!session.wants_op(cases.op) || !cases.has_model_sizes) continue;
-    Suite suite(session.backend(), cases.op, perf_options(session.settings()));
+    Suite suite(session.backend(), cases.op, perf_options(session.settings(), cases));
     suite.run_all(cases.run);
+    if (const std::string cut = clipped_rows(session.settings(), cases); !cut.empty()) {
+      session.report().remark(std::string(cases.op) + ": " + cut);
+    }
     for (const CaseRecord& record : suite.records()) {
       session.report().add(perf_row(session, cases.op, record, *bandwidth));
     }

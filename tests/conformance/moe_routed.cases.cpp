@@ -67,6 +67,7 @@ void moe_routed_cases(Suite& suite) {
   over_dtypes(
       suite, DS4_ROLE_EXPERT_GATE, 40,
       [&](const std::string& label, std::uint32_t dtype, std::uint32_t width, const RowCase& rows) {
+        if (!takes_experts(suite, dtype)) return;
         // Experts are gigabytes: of the rarer types one kind of rows will do.
         if (suite.is_model()) {
           if (dtype != DS4_DTYPE_IQ2_XXS && rows.rows != suite.rows()[0].rows) return;

@@ -285,9 +285,12 @@ const Weight& Case::weight(std::uint32_t dtype, std::uint32_t role,
                            std::initializer_list<std::uint32_t> extents, double scale,
                            double offset) {
   const std::uint32_t width = *(extents.end() - 1);
-  if (options_.is_model && offset == 0 && count_of(extents) > kMostDrawnValues) {
-    return import_repeated(dtype, role, extents, scale);
-  }
+  // Types in blocks of 256 values have encoders that search: most of the time of an op with
+  // experts.
+  const DtypeTraits* const traits = find_traits(static_cast<Dtype>(dtype));
+  const bool is_slow = traits != nullptr && traits->block_elements == 256;
+  const bool is_large = options_.is_model && count_of(extents) > kMostDrawnValues;
+  if (offset == 0 && (is_slow || is_large)) return import_repeated(dtype, role, extents, scale);
   std::vector<float> values(count_of(extents));
   for (float& value : values) value = static_cast<float>(offset + scale * random_.normal());
   const auto format = static_cast<Dtype>(dtype);

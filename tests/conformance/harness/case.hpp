@@ -110,7 +110,8 @@ struct CaseOptions {
   /// Sizes that Case::extent() gives, in order; missing ones are drawn when `draws`, else usual.
   std::vector<std::uint32_t> extents;
   bool draws_extents = false;
-  /// Sizes are the model's. Of many rows only a few are judged; the others must have been written.
+  /// Sizes are the model's. Values of a few rows are judged, those of others must have been
+  /// written; ids are judged in all rows.
   bool is_model = false;
 };
 

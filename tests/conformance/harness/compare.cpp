@@ -218,44 +218,6 @@ Result<void> Case::check_output(const Check& check, const std::vector<std::byte>
   return {};
 }
 
-/// All rows; of a model's size those at the ends and a few between, because a formula in double
-/// takes seconds for some.
-std::vector<bool> Case::judged_rows(const Check& check, std::size_t rows) const {
-  constexpr std::size_t kMostJudged = 6;
-  if (!options_.is_model || (!check.expected && !check.ids)) return std::vector<bool>(rows, true);
-  const std::uint32_t first = check.tensor->view.first_row;
-  std::vector<std::size_t> written;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const std::size_t row = i + first;
-    if (check.written ? check.written(row) : rows_.contains(static_cast<std::uint32_t>(row))) {
-      written.push_back(i);
-    }
-  }
-  std::vector<bool> judged(rows, false);
-  for (std::size_t k = 0; k < kMostJudged && !written.empty(); ++k) {
-    judged[written[k * (written.size() - 1) / (kMostJudged - 1)]] = true;
-  }
-  return judged;
-}
-
-/// No value is what the memory held before.
-Result<void> Case::check_present(const Check& check, std::size_t index,
-                                 const std::byte* got) const {
-  const ds4_view& view = check.tensor->view;
-  if (view.dtype != DS4_DTYPE_F32 || check.tensor->is_storage) return {};
-  const std::size_t row = index + view.first_row;
-  std::size_t columns = 1;
-  for (std::uint32_t axis = 1; axis < view.rank; ++axis) columns *= view.extent[axis];
-  if (check.columns) columns = check.columns(row);
-  for (std::size_t column = 0; column < columns; ++column) {
-    float value = 0;
-    std::memcpy(&value, got + 4 * column, sizeof(value));
-    if (std::isfinite(value)) continue;
-    return fail(Errc::internal, check.name, "[", row, ", ", column, "]: got ", value);
-  }
-  return {};
-}
-
 Result<void> Case::check_row(const Check& check, std::size_t index, const std::byte* fused,
                              const std::byte* composed) {
   const ds4_view& view = check.tensor->view;

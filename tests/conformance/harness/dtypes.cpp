@@ -60,4 +60,17 @@ std::uint32_t model_down_dtype(std::uint32_t gate) noexcept {
   return gate == DS4_DTYPE_IQ2_XXS ? DS4_DTYPE_Q2_K : gate;
 }
 
+bool takes_dtype(Suite& suite, std::uint32_t role, std::uint32_t dtype) {
+  if (dtype == DS4_DTYPE_F32) return true;
+  const std::vector<std::uint32_t> accepted = accepted_dtypes(suite, role);
+  return std::find(accepted.begin(), accepted.end(), dtype) != accepted.end();
+}
+
+bool takes_experts(Suite& suite, std::uint32_t gate) {
+  const std::uint32_t down = suite.is_model() ? model_down_dtype(gate) : gate;
+  return takes_dtype(suite, DS4_ROLE_EXPERT_GATE, gate) &&
+         takes_dtype(suite, DS4_ROLE_EXPERT_UP, gate) &&
+         takes_dtype(suite, DS4_ROLE_EXPERT_DOWN, down);
+}
+
 }  // namespace ds4::conformance

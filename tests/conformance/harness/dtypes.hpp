@@ -24,6 +24,10 @@ std::vector<std::uint32_t> accepted_dtypes(Suite& suite, std::uint32_t role);
 std::vector<std::uint32_t> model_dtypes(Suite& suite, std::uint32_t role);
 /// The type of the down projection whose gate and up have this one.
 [[nodiscard]] std::uint32_t model_down_dtype(std::uint32_t gate) noexcept;
+/// Whether the backend takes weights of this dtype for a role. F32 is for every role.
+[[nodiscard]] bool takes_dtype(Suite& suite, std::uint32_t role, std::uint32_t dtype);
+/// Whether it takes all three weights of experts whose gate has this one.
+[[nodiscard]] bool takes_experts(Suite& suite, std::uint32_t gate);
 
 /// Calls body(case label, dtype, width, rows): plain F32 on all row choices at a small width, then
 /// every accepted dtype at 256 on the short ones.

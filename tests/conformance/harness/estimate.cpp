@@ -74,6 +74,15 @@ std::vector<double> int8_variances(const Estimate& x, std::uint32_t block) {
   return result;
 }
 
+/// The error that is left of a value which lies `beyond` a clamp (below 0: within it): a road gives
+/// another value than the clamp's only where its own error reaches back to it, and then by the rest
+/// of that error. kReach deviations are what tolerances.hpp lets a value be off.
+double error_beyond(double beyond, double error) {
+  constexpr double kReach = 8;
+  if (!(beyond > 0)) return error;
+  return std::max(0.0, error - beyond / (kReach * kEpsF32));
+}
+
 void round_blocks(std::span<double> x, const ds4_rounding& rounding) {
   const bool is_fp8 = rounding.format == DS4_ROUND_FP8_E4M3;
   for (std::size_t begin = 0; begin < x.size(); begin += rounding.block) {
@@ -221,6 +230,8 @@ Estimate gated(const Estimate& gate, const Estimate& up, double limit) {
   Estimate g = gate;
   Estimate u = up;
   for (std::size_t i = 0; limit > 0 && i < g.value.size(); ++i) {
+    g.error[i] = error_beyond(g.value[i] - limit, g.error[i]);
+    u.error[i] = error_beyond(std::abs(u.value[i]) - limit, u.error[i]);
     g.value[i] = std::min(g.value[i], limit);
     u.value[i] = std::clamp(u.value[i], -limit, limit);
   }

@@ -36,7 +36,8 @@ void append(Estimate& to, const Estimate& from);
 /// gain * x / sqrt(mean(x^2) + eps).
 [[nodiscard]] Estimate normed(const Estimate& x, const Weight* gain, double eps);
 [[nodiscard]] Estimate logistic(const Estimate& x);
-/// silu(min(gate, limit)) * clamp(up, -limit, limit); limit 0 clamps nothing.
+/// silu(min(gate, limit)) * clamp(up, -limit, limit); limit 0 clamps nothing. What lies beyond the
+/// limit has the error that reaches back across it, and none where none does.
 [[nodiscard]] Estimate gated(const Estimate& gate, const Estimate& up, double limit);
 /// The last rope.dims values turned by a position.
 [[nodiscard]] Estimate rotated(const Estimate& x, const ds4_rope& rope, std::int32_t position);

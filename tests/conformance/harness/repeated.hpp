@@ -11,9 +11,9 @@
 
 namespace ds4::conformance {
 
-/// The blocks that a weight of a model's true size is made of, over and over: a prime number of
-/// them, drawn once, so that a tensor of gigabytes needs megabytes here and no time to make. Rows
-/// are equal only where their distance is a multiple of that number of blocks.
+/// The blocks that a weight of a model's size, or of a type that is slow to encode, is made of: a
+/// prime number of them, drawn once and repeated, so that gigabytes need megabytes here and no time
+/// to make. Rows are equal only where their distance is a multiple of that number of blocks.
 class RepeatedBlocks {
  public:
   /// Blocks of `dtype` with values of mean 0 and about this deviation, and `width` values behind

@@ -71,6 +71,16 @@ OpReport summed(std::string op, std::span<const CaseRecord> records, double tole
   return report;
 }
 
+std::vector<std::uint32_t> model_rows_of(const OpCases& cases,
+                                         const std::vector<std::uint32_t>& wanted) {
+  std::vector<std::uint32_t> result;
+  for (const std::uint32_t rows : wanted) {
+    const std::uint32_t taken = std::min(rows, cases.most_model_rows);
+    if (std::find(result.begin(), result.end(), taken) == result.end()) result.push_back(taken);
+  }
+  return result;
+}
+
 Suite::Suite(Backend& backend, std::string_view op, SuiteOptions options)
     : backend_(backend), op_(op), options_(std::move(options)) {}
 

@@ -124,7 +124,13 @@ struct OpCases {
   std::string_view op;
   void (*run)(Suite& suite);
   bool has_model_sizes = false;  ///< whether the model grid has it
+  /// Rows of a step of that grid at most: what 4 GiB, and some minutes of the reference, allow.
+  std::uint32_t most_model_rows = 4096;
 };
+
+/// Row counts of the model grid as an op's cases take them: none above its most, each once.
+[[nodiscard]] std::vector<std::uint32_t> model_rows_of(const OpCases& cases,
+                                                       const std::vector<std::uint32_t>& wanted);
 
 /// Every fused op's cases, by op id, then those of required ops.
 [[nodiscard]] std::span<const OpCases> all_cases() noexcept;
