@@ -49,6 +49,8 @@ constexpr std::pair<std::string_view, Planted> kNames[] = {
     {"int8_wrong_scale", Planted::int8_wrong_scale},
     {"int8_plain_weights", Planted::int8_plain_weights},
     {"int8_router", Planted::int8_router},
+    {"int8_k_bits", Planted::int8_k_bits},
+    {"lacks_q2_k_down", Planted::lacks_q2_k_down},
     {"int8_unannounced", Planted::int8_unannounced},
 };
 

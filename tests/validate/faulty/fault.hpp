@@ -52,6 +52,9 @@ enum class Planted : int {
   int8_plain_weights,
   int8_router,
   int8_unannounced,
+  int8_k_bits,  // of weights in blocks of 256 values
+  // No fault: a device that does not take a type for one role.
+  lacks_q2_k_down,
 };
 
 inline std::atomic<Planted> active_planted{Planted::none};
@@ -64,7 +67,7 @@ inline bool planted(Planted which) noexcept {
 inline bool announces_int8() noexcept {
   return planted(Planted::int8) || planted(Planted::int8_six_bits) ||
          planted(Planted::int8_wrong_scale) || planted(Planted::int8_plain_weights) ||
-         planted(Planted::int8_router);
+         planted(Planted::int8_router) || planted(Planted::int8_k_bits);
 }
 
 /// Switches a fault on by name; false when there is none of that name.

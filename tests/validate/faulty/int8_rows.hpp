@@ -46,7 +46,9 @@ std::uint32_t int8_block_of(const T*) noexcept {
 
 template <class A, class B>
 double int8_dot(const A* a, const B* b, std::uint64_t n, std::uint64_t block) noexcept {
-  const double levels = planted(Planted::int8_six_bits) ? 31 : 127;
+  const bool is_coarse =
+      planted(Planted::int8_six_bits) || (block == 256 && planted(Planted::int8_k_bits));
+  const double levels = is_coarse ? 31 : 127;
   double sum = 0;
   for (std::uint64_t begin = 0; begin < n; begin += block) {
     const std::uint64_t end = std::min(begin + block, n);
