@@ -20,7 +20,13 @@ find_program(DS4_CCACHE ccache)
 if(DS4_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER "${DS4_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER "${DS4_CCACHE}")
+  # It keeps no object that used a precompiled header.
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
 endif()
+
+# For the sources of tests: what they test is optimised, they need not be, and an optimiser takes longer
+# over a check than the check ever runs.
+set(DS4_TEST_OPTIMISATION -O0)
 
 # Linked by every target of ours, never by installed ones' users.
 add_library(ds4-options INTERFACE)
