@@ -68,6 +68,38 @@ inline F32 load_bf16(const std::uint8_t* values) noexcept {
   return r;
 }
 
+#elif defined(__ARM_NEON)
+
+inline F32 load_e4m3(const std::uint8_t* codes) noexcept {
+  const uint8x16_t bytes = vld1q_u8(codes);
+  const uint16x8_t halves[2] = {vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)};
+  F32 r;
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t wide =
+        i % 2 == 0 ? vmovl_u16(vget_low_u16(halves[i / 2])) : vmovl_high_u16(halves[i / 2]);
+    const uint32x4_t magnitude = vandq_u32(wide, vdupq_n_u32(0x7f));
+    const uint32x4_t is_small = vcltq_u32(magnitude, vdupq_n_u32(8));
+    const uint32x4_t is_nan = vceqq_u32(magnitude, vdupq_n_u32(0x7f));
+    uint32x4_t bits = vaddq_u32(vshlq_n_u32(magnitude, 20), vdupq_n_u32(120u << 23));
+    bits = vaddq_u32(bits, vandq_u32(is_small, vdupq_n_u32(1u << 23)));
+    const float32x4_t step = vreinterpretq_f32_u32(
+        vandq_u32(is_small, vdupq_n_u32(std::bit_cast<std::uint32_t>(0x1p-6F))));
+    const float32x4_t value = vbslq_f32(is_nan, vreinterpretq_f32_u32(vdupq_n_u32(0x7fc00000)),
+                                        vsubq_f32(vreinterpretq_f32_u32(bits), step));
+    const uint32x4_t sign = vshlq_n_u32(veorq_u32(wide, magnitude), 24);
+    r.v[i] = reinterpret_cast<F32x4>(vorrq_u32(vreinterpretq_u32_f32(value), sign));
+  }
+  return r;
+}
+inline F32 load_bf16(const std::uint8_t* values) noexcept {
+  F32 r;
+  for (int i = 0; i < 4; ++i) {
+    const uint16x4_t half = vreinterpret_u16_u8(vld1_u8(values + 8 * i));
+    r.v[i] = reinterpret_cast<F32x4>(vshll_n_u16(half, 16));
+  }
+  return r;
+}
+
 #else
 
 inline constexpr std::array<float, 256> kE4m3 = [] {

@@ -5,6 +5,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace ds4::fast {
@@ -66,6 +68,22 @@ constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper re
   return nullptr;
 }
 
+#elif defined(__aarch64__)
+
+// What the kernel says of the processor (Documentation/arch/arm64/elf_hwcaps.rst).
+[[maybe_unused]] constexpr unsigned long kDotProduct = 1ul << 20;     // AT_HWCAP, asimddp
+[[maybe_unused]] constexpr unsigned long kMatrixProduct = 1ul << 13;  // AT_HWCAP2, i8mm
+
+[[maybe_unused]] const char* missing_dotprod() noexcept {
+  if ((::getauxval(AT_HWCAP) & kDotProduct) == 0) return "the processor has no DotProd (asimddp)";
+  return nullptr;
+}
+[[maybe_unused]] const char* missing_i8mm() noexcept {
+  if (const char* missing = missing_dotprod()) return missing;
+  if ((::getauxval(AT_HWCAP2) & kMatrixProduct) == 0) return "the processor has no I8MM";
+  return nullptr;
+}
+
 #endif
 
 /// The first thing that this level needs and the machine lacks; null when there is none.
@@ -74,6 +92,10 @@ const char* missing() noexcept {
   return missing_avx512();
 #elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX2
   return missing_avx2();
+#elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_I8MM
+  return missing_i8mm();
+#elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_DOTPROD
+  return missing_dotprod();
 #else
   return nullptr;
 #endif
@@ -91,7 +113,7 @@ const char* level_reason() noexcept {
 #if defined(__x86_64__)
   return "";
 #else
-  return "not yet run on this architecture";
+  return "not yet measured on this architecture";
 #endif
 }
 

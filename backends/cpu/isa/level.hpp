@@ -8,10 +8,13 @@
 #define DS4_CPU_LEVEL_BASE 0
 #define DS4_CPU_LEVEL_AVX2 1
 #define DS4_CPU_LEVEL_AVX512 2
+#define DS4_CPU_LEVEL_NEON 10
+#define DS4_CPU_LEVEL_DOTPROD 11
+#define DS4_CPU_LEVEL_I8MM 12
 
 namespace ds4::fast {
 
-/// Ten more for each wider instruction set.
-inline constexpr std::uint32_t kLevelScore = DS4_SCORE_CPU + 10 * DS4_CPU_LEVEL;
+/// Ten more for each wider instruction set of an architecture.
+inline constexpr std::uint32_t kLevelScore = DS4_SCORE_CPU + 10 * (DS4_CPU_LEVEL % 10);
 
 }  // namespace ds4::fast

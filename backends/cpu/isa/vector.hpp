@@ -232,12 +232,8 @@ inline float sum(F32 a) noexcept {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 #else
-  float s[kLanes];
-  store(s, a);
-  for (std::uint32_t half = kLanes / 2; half != 0; half /= 2) {
-    for (std::uint32_t i = 0; i < half; ++i) s[i] += s[i + half];
-  }
-  return s[0];
+  const F32x4 four = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
+  return (four[0] + four[2]) + (four[1] + four[3]);
 #endif
 }
 

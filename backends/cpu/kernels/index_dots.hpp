@@ -7,14 +7,14 @@
 
 #include <algorithm>
 
-#include "../isa/vector.hpp"
+#include "../isa/bytes.hpp"
 #include "cpu-common/context.hpp"
 #include "cpu-common/numbers.hpp"
 
 namespace ds4::fast {
 
 /// Other levels take the f32 way: without products of bytes it is the faster one.
-#if defined(__AVX2__) && defined(__FMA__)
+#if (defined(__AVX2__) && defined(__FMA__)) || defined(__ARM_NEON)
 #define DS4_CPU_BYTE_DOTS 1
 #else
 #define DS4_CPU_BYTE_DOTS 0
@@ -67,6 +67,15 @@ struct IndexQueries {
 
 /// 32 codes of a key, 16 bytes, to bytes of 0 .. 24.
 inline void widen_key(const std::uint8_t* codes, std::uint8_t* out) noexcept {
+#if defined(__ARM_NEON)
+  constexpr std::uint8_t kTable[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+  const uint8x16_t table = vld1q_u8(kTable);
+  const uint8x16_t packed = vld1q_u8(codes);
+  const uint8x16_t low = vqtbl1q_u8(table, vandq_u8(packed, vdupq_n_u8(15)));
+  const uint8x16_t high = vqtbl1q_u8(table, vshrq_n_u8(packed, 4));
+  vst1q_u8(out, vzip1q_u8(low, high));
+  vst1q_u8(out + 16, vzip2q_u8(low, high));
+#else
   const __m128i table = _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0);
   const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
   const __m128i mask = _mm_set1_epi8(15);
@@ -74,6 +83,7 @@ inline void widen_key(const std::uint8_t* codes, std::uint8_t* out) noexcept {
   const __m128i high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(packed, 4), mask));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_unpacklo_epi8(low, high));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi8(low, high));
+#endif
 }
 
 /// Sixteens of heads that are summed side by side: a sum alone waits for itself at every step.
@@ -99,6 +109,21 @@ inline void block_dots(const std::uint8_t* key, const std::int8_t* codes, std::u
     }
   }
   for (std::uint32_t g = 0; g < G; ++g) out[g] = {_mm512_cvtepi32_ps(sums[g])};
+#elif defined(__ARM_NEON)
+  I32 sums[G];
+  for (std::uint32_t g = 0; g < G; ++g) {
+    for (int j = 0; j < 4; ++j) sums[g].v[j] = vld1q_s32(begin + g * kLanes + 4 * j);
+  }
+  for (std::uint32_t i = 0; i < kIndexBlock / 4; ++i) {
+    const int8x16_t four = four_bytes(reinterpret_cast<const std::int8_t*>(key) + 4 * i);
+    for (std::uint32_t g = 0; g < G; ++g) {
+      for (int j = 0; j < 4; ++j) {
+        const int8x16_t query = vld1q_s8(codes + i * stride + g * 64 + 16 * j);
+        sums[g].v[j] = signed_dot4(sums[g].v[j], query, four);
+      }
+    }
+  }
+  for (std::uint32_t g = 0; g < G; ++g) out[g] = to_f32(sums[g]);
 #else
   // A pair is at most 2 * 24 * 12, and eight of them stay below 2^15.
   __m256i pairs[2 * G];
