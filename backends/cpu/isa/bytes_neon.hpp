@@ -65,8 +65,8 @@ inline I32 dot4_signed(I32 acc, Bytes64 w, const std::int8_t* a) noexcept {
 inline constexpr std::int32_t kSignedBias = 0;
 inline I32 dot4_signed(I32 acc, Bytes64 w, const std::int8_t* a) noexcept {
   const int8x16_t four = four_bytes(a);
-  DS4_EACH(I32, signed_dot4(acc.v[i],
-                            vreinterpretq_s8_u8(veorq_u8(w.v[i], vdupq_n_u8(128))), four));
+  DS4_EACH(I32,
+           signed_dot4(acc.v[i], vreinterpretq_s8_u8(veorq_u8(w.v[i], vdupq_n_u8(128))), four));
 }
 #endif
 template <int Part>
@@ -85,19 +85,17 @@ inline I32 low_nibble(Bytes64 w) noexcept {
   if constexpr (Part == 0) {
     DS4_EACH(I32, vandq_s32(vreinterpretq_s32_u8(w.v[i]), vdupq_n_s32(15)));
   } else {
-    DS4_EACH(I32,
-             vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 8 * Part), vdupq_n_s32(15)));
+    DS4_EACH(I32, vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 8 * Part), vdupq_n_s32(15)));
   }
 }
 inline I32 odd_scale(Bytes64 w) noexcept {
-  DS4_EACH(I32, vorrq_s32(vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 27),
-                                    vdupq_n_s32(30)),
+  DS4_EACH(I32, vorrq_s32(vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 27), vdupq_n_s32(30)),
                           vdupq_n_s32(1)));
 }
 inline F32 load_halves(const std::byte* p) noexcept {
   const auto* halves = reinterpret_cast<const std::uint8_t*>(p);
-  DS4_EACH(F32, reinterpret_cast<F32x4>(vcvt_f32_f16(
-                    vreinterpret_f16_u8(vld1_u8(halves + 8 * i)))));
+  DS4_EACH(F32,
+           reinterpret_cast<F32x4>(vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(halves + 8 * i)))));
 }
 #undef DS4_EACH
 
