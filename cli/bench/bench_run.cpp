@@ -51,6 +51,11 @@ Result<BandwidthProbe> probe(const cli::Runtime& runtime, const BenchOptions& op
   return result;
 }
 
+bool promises_equal_bits(const cli::OpenDevices& devices) {
+  return std::all_of(devices.devices.begin(), devices.devices.end(),
+                     [](const auto& device) { return device->has(DS4_CAP_DETERMINISTIC); });
+}
+
 std::string row_line(const BenchRow& row) {
   std::string line = std::to_string(row.ctx_tokens) + " tokens: prefill " +
                      cli::decimals(row.prefill_tps, 2) + " t/s, decode " +
@@ -90,11 +95,18 @@ Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
   sweep.backend = facts.backend;
   // A cell of the CSV holds no comma.
   std::replace(sweep.backend.begin(), sweep.backend.end(), ',', ' ');
+  sweep.checks_restore = promises_equal_bits(devices);
   sweep.cancelled = [] { return cli::InterruptGuard::raised(); };
   sweep.on_row = [&](const BenchRow& row) -> Result<void> {
     console.note(row_line(row));
     return results.add(row);
   };
+  if (results.wants_logits()) {
+    sweep.on_logits = [&](std::uint32_t frontier, std::span<const float> logits) {
+      return results.add(
+          FrontierLogits{sweep.run, frontier, sweep.backend, {logits.begin(), logits.end()}});
+    };
+  }
   if (options.shows_output) {
     sweep.on_decoded = [&](std::span<const std::int32_t> tokens) {
       std::string text;

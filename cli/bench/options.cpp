@@ -21,27 +21,31 @@ OptionTable::Take store_name(std::string& target) {
   };
 }
 
+Result<void> set_mode(BenchOptions& options, Mode mode) {
+  if (options.mode != Mode::sweep) {
+    return fail(Errc::invalid_argument,
+                "--compare, --compare-logits, --gate and --chart exclude each other");
+  }
+  options.mode = mode;
+  return {};
+}
+
 OptionTable::Take choose(BenchOptions& options, Mode mode, std::string& target) {
   return [&options, mode, take = store_name(target)](const std::string& text) -> Result<void> {
-    if (options.mode != Mode::sweep) {
-      return fail(Errc::invalid_argument, "--compare, --gate and --chart exclude each other");
-    }
-    options.mode = mode;
+    DS4_CHECK(set_mode(options, mode));
     return take(text);
   };
 }
 
-OptionTable::Take store_pair(BenchOptions& options) {
-  return [&options](const std::string& text) -> Result<void> {
+OptionTable::Take store_pair(BenchOptions& options, Mode mode) {
+  return [&options, mode](const std::string& text) -> Result<void> {
     const std::size_t comma = text.find(',');
     if (comma == std::string::npos || comma == 0 || comma + 1 == text.size() ||
         text.find(',', comma + 1) != std::string::npos) {
-      return fail(Errc::invalid_argument, "expected A,B: two backends or two files of results");
+      return fail(Errc::invalid_argument, "expected A,B: two ",
+                  mode == Mode::compare ? "backends or two files of results" : "files of logits");
     }
-    if (options.mode != Mode::sweep) {
-      return fail(Errc::invalid_argument, "--compare, --gate and --chart exclude each other");
-    }
-    options.mode = Mode::compare;
+    DS4_CHECK(set_mode(options, mode));
     options.compared = {text.substr(0, comma), text.substr(comma + 1)};
     return {};
   };
@@ -54,7 +58,11 @@ void declare_prompt(OptionTable& table, BenchOptions& options) {
   table.value("--chat-prompt-file", "FILE", Topic::common,
               "the text of one user message, thinking off", store_name(options.chat_prompt_file));
   table.value("--system", "TEXT", Topic::common, "system text of --chat-prompt-file, also -sys",
-              cli::store_text(options.system));
+              [&options](const std::string& text) -> Result<void> {
+                options.system = text;
+                options.system_given = true;
+                return {};
+              });
   table.value("--seed", "N", Topic::common, "seed of the drawn tokens (default 1)",
               [&options](const std::string& text) -> Result<void> {
                 DS4_TRY(options.seed, cli::parse_integer(text, 0, cli::kMaxInteger));
@@ -115,7 +123,13 @@ void declare_results(OptionTable& table, BenchOptions& options) {
              [&options] { options.shows_output = true; });
   table.value("--compare", "A,B", Topic::common,
               "ratios of two backends, swept in the order A B B A, or of two CSV files",
-              store_pair(options));
+              store_pair(options, Mode::compare));
+  table.value("--logits", "FILE", Topic::diagnostics,
+              "logits of the last row of each frontier as CSV, a line each",
+              store_name(options.logits));
+  table.value("--compare-logits", "A,B", Topic::diagnostics,
+              "how far the logits of two such files are apart, and exit",
+              store_pair(options, Mode::compare_logits));
   table.value("--gate", "CSV", Topic::common,
               "exit with 1 when a ratio to the roofline is more than 10 % below that of CSV in "
               "three sweeps",
@@ -139,11 +153,17 @@ OptionTable make_option_table(BenchOptions& options) {
   declare_sweep(table, options);
   declare_results(table, options);
   cli::declare_unavailable_options(table);
+  table.unavailable("--shadow",
+                    "a shadow in ds4-bench, where checking every op would be what is timed; "
+                    "ds4-run --shadow checks");
   return table;
 }
 
 Result<void> check_options(const BenchOptions& options) {
-  if (options.mode == Mode::chart) return {};
+  if (options.mode == Mode::chart || options.mode == Mode::compare_logits) {
+    if (options.logits.empty()) return {};
+    return fail(Errc::invalid_argument, "--logits has no effect without a sweep");
+  }
   if (options.runtime.context != cli::RuntimeOptions{}.context) {
     return fail(Errc::invalid_argument,
                 "--ctx is for one context; name the frontiers with --ctx-start and --ctx-max, and "
@@ -152,6 +172,13 @@ Result<void> check_options(const BenchOptions& options) {
   if (!options.prompt_file.empty() && !options.chat_prompt_file.empty()) {
     return fail(Errc::invalid_argument,
                 "--prompt-file and --chat-prompt-file cannot be used together");
+  }
+  if (options.system_given && options.chat_prompt_file.empty()) {
+    return fail(Errc::invalid_argument,
+                "--system has no effect without --chat-prompt-file, whose message it precedes");
+  }
+  if (!options.logits.empty() && options.logits == options.csv) {
+    return fail(Errc::invalid_argument, "--csv and --logits name the same file");
   }
   if (options.first > options.last) {
     return fail(Errc::invalid_argument, "--ctx-start ", options.first, " lies behind --ctx-max ",

@@ -12,10 +12,11 @@ namespace ds4::bench {
 
 /// What ds4-bench does; exactly one.
 enum class Mode {
-  sweep,    ///< speed by context
-  compare,  ///< two backends, or two files of results
-  gate,     ///< a sweep against a stored one
-  chart     ///< an SVG of a file of results
+  sweep,           ///< speed by context
+  compare,         ///< two backends, or two files of results
+  compare_logits,  ///< two files of logits
+  gate,            ///< a sweep against a stored one
+  chart            ///< an SVG of a file of results
 };
 
 struct BenchOptions {
@@ -25,6 +26,7 @@ struct BenchOptions {
   std::string prompt_file;       ///< plain text
   std::string chat_prompt_file;  ///< text of one user message
   std::string system = "You are a helpful assistant.";
+  bool system_given = false;
   std::uint64_t seed = 1;  ///< of the tokens that are drawn where no text is given
 
   std::uint32_t first = 2048;  ///< tokens of the first frontier
@@ -41,9 +43,10 @@ struct BenchOptions {
   std::string json;
   std::string svg;
   std::string title;
+  std::string logits;  ///< file of the frontiers' logits
   bool shows_output = false;
 
-  std::vector<std::string> compared;  ///< two names of backends or files
+  std::vector<std::string> compared;  ///< two backends or files, or files of logits
   std::string baseline;               ///< of --gate
   std::string charted;                ///< of --chart
 

@@ -6,6 +6,7 @@
 #include "bench/bench_run.hpp"
 #include "bench/chart.hpp"
 #include "bench/compare.hpp"
+#include "bench/logits.hpp"
 #include "bench/options.hpp"
 #include "bench/results.hpp"
 #include "common/files.hpp"
@@ -83,6 +84,25 @@ ExitCode print_comparison(const Call& call, const std::vector<BenchRow>& a,
   return printed == cli::kSuccess ? drawn : printed;
 }
 
+ExitCode print_logits_comparison(const Call& call, std::span<const FrontierLogits> a,
+                                 std::span<const FrontierLogits> b) {
+  const auto text = logits_comparison(a, b, call.options.compared[0], call.options.compared[1]);
+  return text ? cli::print(call.console, *text) : report(call.console, text.error());
+}
+
+ExitCode compare_logits(const Call& call) {
+  std::vector<FrontierLogits> sides[2];
+  for (const std::size_t side : {0U, 1U}) {
+    const std::string& path = call.options.compared[side];
+    const auto text = cli::read_file(path);
+    if (!text) return report(call.console, text.error());
+    auto rows = parse_logits(*text, path);
+    if (!rows) return report(call.console, rows.error());
+    sides[side] = *std::move(rows);
+  }
+  return print_logits_comparison(call, sides[0], sides[1]);
+}
+
 ExitCode compare_files(const Call& call) {
   auto a = read_rows(call.options.compared[0]);
   if (!a) return report(call.console, a.error());
@@ -114,7 +134,12 @@ ExitCode compare_backends(const Call& call) {
     rows.insert(rows.end(), all.begin() + static_cast<std::ptrdiff_t>(before), all.end());
     run += options.repeats;
   }
-  return print_comparison(call, a, b);
+  const ExitCode printed = print_comparison(call, a, b);
+  if (printed != cli::kSuccess || !results->wants_logits()) return printed;
+  // The first run is of A and the second of B.
+  const std::size_t each = results->logits().size() / 4;
+  const std::span<const FrontierLogits> logits(results->logits());
+  return print_logits_comparison(call, logits.first(each), logits.subspan(each, each));
 }
 
 ExitCode compare(const Call& call) {
@@ -126,6 +151,10 @@ ExitCode compare(const Call& call) {
   }
   const bool first = is_file(call.options.compared[0]);
   const bool second = is_file(call.options.compared[1]);
+  if (first && second && !call.options.logits.empty()) {
+    call.console.error("--logits has no effect when two files are compared");
+    return cli::kUsage;
+  }
   if (first != second) {
     call.console.error("--compare: " + call.options.compared[first ? 1 : 0] +
                        " is no file, the other is; compare two files or two backends");
@@ -207,6 +236,8 @@ ExitCode run_mode(const Call& call) {
   switch (call.options.mode) {
     case Mode::compare:
       return compare(call);
+    case Mode::compare_logits:
+      return compare_logits(call);
     case Mode::gate:
       return gate(call);
     case Mode::chart:

@@ -1,15 +1,7 @@
 #include "bench/results.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <span>
 #include <utility>
 
-#include "base/new_file.hpp"
 #include "bench/chart.hpp"
 #include "common/output_file.hpp"
 
@@ -30,52 +22,41 @@ Result<Results> Results::open(const BenchOptions& options, const cli::Console& c
     DS4_TRY([[maybe_unused]] const cli::OutputFile can, cli::OutputFile::open(*path));
   }
   Results results(options, console);
+  // What they hold stays until there is a run to put in its place.
   if (!options.csv.empty()) {
-    // What it holds stays until there is a run to put in its place.
-    results.csv_ = ::open(options.csv.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (results.csv_ < 0) {
-      return fail(Errc::io, options.csv, ": cannot be written: ", std::strerror(errno));
-    }
+    DS4_TRY(results.csv_, RowFile::open(options.csv));
+  }
+  if (!options.logits.empty()) {
+    DS4_TRY(results.logits_, RowFile::open(options.logits));
   }
   return results;
 }
 
-Results::Results(Results&& other) noexcept
-    : options_(other.options_),
-      console_(other.console_),
-      csv_(std::exchange(other.csv_, -1)),
-      facts_(std::move(other.facts_)),
-      rows_(std::move(other.rows_)) {}
-
-Results::~Results() {
-  if (csv_ >= 0) ::close(csv_);
-}
-
 Result<void> Results::write_csv(std::string_view text) {
-  if (csv_ < 0) {
-    if (console_->write(text)) return {};
-    return fail(Errc::io, "standard output does not take the results");
-  }
-  if (write_all(csv_, std::as_bytes(std::span(text)))) return {};
-  return fail(Errc::io, options_->csv, ": cannot be written: ", std::strerror(errno));
+  if (csv_.is_open()) return csv_.add(text);
+  if (console_->write(text)) return {};
+  return fail(Errc::io, "standard output does not take the results");
 }
 
 Result<void> Results::describe(const RunFacts& facts) {
   if (facts_) return {};
   facts_ = facts;
-  struct stat kind {};
-  const bool is_file = csv_ >= 0 && ::fstat(csv_, &kind) == 0 && S_ISREG(kind.st_mode);
-  if (is_file && ::ftruncate(csv_, 0) != 0) {
-    return fail(Errc::io, options_->csv, ": cannot be written: ", std::strerror(errno));
-  }
-  DS4_CHECK(write_csv(csv_header()));
-  if (!is_file) return {};  // nothing lies beside a device or a pipe
+  if (logits_.is_open()) DS4_CHECK(logits_.begin(logits_header()));
+  if (!csv_.is_open()) return write_csv(csv_header());
+  DS4_CHECK(csv_.begin(csv_header()));
+  if (!csv_.is_regular()) return {};  // nothing lies beside a device or a pipe
   return write_whole(options_->csv + ".meta.json", facts_json(*facts_));
 }
 
 Result<void> Results::add(const BenchRow& row) {
   rows_.push_back(row);
   return write_csv(csv_line(row));
+}
+
+Result<void> Results::add(FrontierLogits logits) {
+  const auto added = logits_.add(logits_line(logits));
+  frontier_logits_.push_back(std::move(logits));
+  return added;
 }
 
 Result<void> Results::finish() {

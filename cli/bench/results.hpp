@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "bench/facts.hpp"
+#include "bench/logits.hpp"
+#include "bench/row_file.hpp"
 #include "bench/rows.hpp"
 #include "common/console.hpp"
 
@@ -16,19 +18,22 @@ class Results {
  public:
   /// Opens every file that the options name. Errors: io.
   static Result<Results> open(const BenchOptions& options, const cli::Console& console);
-  Results(Results&& other) noexcept;
-  Results& operator=(Results&&) = delete;
-  ~Results();
 
   /// Begins the CSV, with the facts of the run beside its file; of several runs the first counts.
   /// Errors: io.
   Result<void> describe(const RunFacts& facts);
   /// Errors: io.
   Result<void> add(const BenchRow& row);
+  /// Only where wants_logits(). Errors: io.
+  Result<void> add(FrontierLogits logits);
+  [[nodiscard]] bool wants_logits() const noexcept { return logits_.is_open(); }
   /// JSON and chart. Errors: io, those of draw_chart().
   Result<void> finish();
 
   [[nodiscard]] const std::vector<BenchRow>& rows() const noexcept { return rows_; }
+  [[nodiscard]] const std::vector<FrontierLogits>& logits() const noexcept {
+    return frontier_logits_;
+  }
 
  private:
   Results(const BenchOptions& options, const cli::Console& console)
@@ -37,9 +42,11 @@ class Results {
 
   const BenchOptions* options_;
   const cli::Console* console_;
-  int csv_ = -1;  ///< -1: standard output
+  RowFile csv_;  ///< none: standard output
+  RowFile logits_;
   std::optional<RunFacts> facts_;
   std::vector<BenchRow> rows_;
+  std::vector<FrontierLogits> frontier_logits_;
 };
 
 }  // namespace ds4::bench

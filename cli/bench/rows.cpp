@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "bench/csv.hpp"
 #include "common/progress.hpp"
 
 namespace ds4::bench {
@@ -58,16 +59,6 @@ std::string cell(const BenchRow& row, const Column& column) {
   return std::to_string(column.integer != nullptr ? row.*column.integer : row.*column.bytes);
 }
 
-std::vector<std::string_view> split(std::string_view line) {
-  std::vector<std::string_view> cells;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    const std::size_t comma = std::min(line.find(',', begin), line.size());
-    cells.push_back(line.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
-  return cells;
-}
-
 bool take(BenchRow& row, const Column& column, std::string_view text) {
   const auto whole = [text](auto& value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -79,19 +70,6 @@ bool take(BenchRow& row, const Column& column, std::string_view text) {
     return whole(value) && (value == 0 || (value >= 1e-9 && value <= 1e15));
   }
   return column.integer != nullptr ? whole(row.*column.integer) : whole(row.*column.bytes);
-}
-
-/// The lines of a file without their ends.
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    lines.push_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
 }
 
 double median(std::vector<double> values) {
@@ -115,11 +93,11 @@ std::string csv_line(const BenchRow& row) {
 }
 
 Result<std::vector<BenchRow>> parse_csv(std::string_view text, std::string_view name) {
-  const std::vector<std::string_view> lines = lines_of(text);
+  const std::vector<std::string_view> lines = csv_lines(text);
   if (lines.empty()) return fail(Errc::bad_file, name, ": is empty; expected rows of ds4-bench");
   std::vector<const Column*> columns;
   std::optional<std::size_t> backend;
-  for (const std::string_view title : split(lines.front())) {
+  for (const std::string_view title : csv_cells(lines.front())) {
     const auto known = std::find_if(kColumns.begin(), kColumns.end(),
                                     [title](const Column& c) { return c.name == title; });
     if (title == kBackend) backend = columns.size();
@@ -137,7 +115,7 @@ Result<std::vector<BenchRow>> parse_csv(std::string_view text, std::string_view 
   std::vector<BenchRow> rows;
   for (std::size_t i = 1; i < lines.size(); ++i) {
     if (lines[i].empty()) continue;
-    const std::vector<std::string_view> cells = split(lines[i]);
+    const std::vector<std::string_view> cells = csv_cells(lines[i]);
     if (cells.size() != columns.size()) {
       return fail(Errc::bad_file, name, ": line ", i + 1, ": ", cells.size(),
                   " cells, the header has ", columns.size());

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "bench/logits.hpp"
 #include "engine/sync.hpp"
 
 namespace ds4::bench {
@@ -69,12 +70,13 @@ class Walk {
     row.prefill_tps = per_second(row.prefill_tokens, seconds_since(begin));
     add_ceilings(row);
     DS4_TRY(row.kvcache_bytes, snapshot_bytes());
+    if (sweep_.on_logits) DS4_CHECK(sweep_.on_logits(frontier, reached.logits));
     if (options_.generated > 0) {
       if (!is_last) {
         DS4_TRY([[maybe_unused]] const bool kept, engine_.keep_restore_point(session_, frontier));
       }
       DS4_CHECK(decode(row, reached.logits));
-      if (!is_last) DS4_CHECK(go_back(frontier));
+      if (!is_last) DS4_CHECK(go_back_exactly(frontier));
     }
     previous_ = frontier;
     return sweep_.on_row(row);
@@ -90,6 +92,10 @@ class Walk {
       const auto begin = Clock::now();
       DS4_TRY(const std::span<const float> next, evaluate(engine_, session_, token));
       times.push_back(seconds_since(begin));
+      if (i == 0) {
+        first_token_ = token;
+        first_logits_.assign(next.begin(), next.end());
+      }
       decoded.push_back(token);
       token = likeliest(next, sweep_.end_token);
     }
@@ -132,12 +138,23 @@ class Walk {
     return bytes;
   }
 
-  Result<void> go_back(std::uint32_t frontier) {
+  Result<void> go_back_exactly(std::uint32_t frontier) {
+    DS4_TRY(const bool was_restored, go_back(frontier));
+    // What is evaluated again comes in other chunks, and need not have the same bits.
+    if (!was_restored || !sweep_.checks_restore) return {};
+    DS4_TRY(const std::span<const float> again, evaluate(engine_, session_, first_token_));
+    DS4_CHECK(check_restored(first_logits_, again));
+    DS4_TRY([[maybe_unused]] const bool is_there, go_back(frontier));
+    return {};
+  }
+
+  /// Whether the state was restored, not evaluated again.
+  Result<bool> go_back(std::uint32_t frontier) {
     DS4_TRY(const std::uint32_t reached, engine_.rewind(session_, frontier));
-    if (reached == frontier) return {};
+    if (reached == frontier) return true;
     DS4_TRY([[maybe_unused]] const SyncReport again,
             sync(engine_, session_, sweep_.tokens.first(frontier), {}, sweep_.cancelled));
-    return {};
+    return false;
   }
 
   const BenchOptions& options_;
@@ -145,6 +162,8 @@ class Walk {
   Engine& engine_;
   SessionId session_;
   std::uint32_t previous_ = 0;
+  std::int32_t first_token_ = -1;    // decoded at the frontier
+  std::vector<float> first_logits_;  // that it gave
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "bench/logits.hpp"
 #include "bench/rows.hpp"
 #include "tests/integration/run/process.hpp"
 #include "tests/support/runtime.hpp"
@@ -145,6 +146,33 @@ BOOST_AUTO_TEST_CASE(two_backends_take_turns_and_two_files_are_divided) {
   BOOST_TEST(files.out.find("2.500") != std::string::npos, files.out);
 }
 
+BOOST_AUTO_TEST_CASE(logits_of_the_frontiers_are_written_and_compared) {
+  const Finished first = run(sweep({"--logits", file("a.csv"), "--csv", file("rows.csv")}));
+  BOOST_TEST_REQUIRE(first.status == 0, first.err);
+  const auto rows = must(bench::parse_logits(read(file("a.csv")), "a.csv"));
+  BOOST_TEST_REQUIRE(rows.size() == 3U);
+  const std::uint32_t contexts[] = {40, 80, 100};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    BOOST_TEST(rows[i].ctx_tokens == contexts[i]);
+    BOOST_TEST(rows[i].backend == "cpu-reference");
+  }
+  BOOST_TEST(!bench::check_restored(rows[0].values, rows[1].values).ok());
+
+  // What is decoded in between leaves no trace.
+  const Finished second = run(sweep({"--logits", file("b.csv"), "-n", "0"}));
+  BOOST_TEST_REQUIRE(second.status == 0, second.err);
+  const Finished equal = run({"--compare-logits", file("a.csv") + "," + file("b.csv")});
+  BOOST_TEST_REQUIRE(equal.status == 0, equal.err);
+  BOOST_TEST(std::count(equal.out.begin(), equal.out.end(), '\n') == 6);
+  BOOST_TEST(equal.out.find(" no ") == std::string::npos, equal.out);
+
+  const Finished pair = run(sweep({"--compare", "cpu-reference,cpu-reference", "--logits",
+                                   file("pair.csv"), "--ctx-max", "80"}));
+  BOOST_TEST_REQUIRE(pair.status == 0, pair.err);
+  BOOST_TEST(must(bench::parse_logits(read(file("pair.csv")), "pair.csv")).size() == 8U);
+  BOOST_TEST(pair.out.find("bits equal") != std::string::npos, pair.out);
+}
+
 BOOST_AUTO_TEST_CASE(the_gate_opens_for_what_is_as_fast_and_stays_shut_for_what_is_not) {
   BenchRow row;
   row.ctx_tokens = 40;
@@ -190,6 +218,12 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_done_is_one_line) {
   check_one_line({"--chart", "/no/a.csv"}, 1, "/no/a.csv");
   check_one_line(sweep({"--csv", "/no/folder/a.csv"}), 1, "/no/folder/a.csv");
   check_one_line(sweep({"--json", "/no/folder/a.json"}), 1, "/no/folder/a.json");
+  check_one_line(sweep({"--system", "Be brief."}), 2, "--system has no effect without");
+  check_one_line(sweep({"--shadow", "cpu-reference"}), 2, "ds4-run --shadow");
+  check_one_line(sweep({"--logits", "/no/folder/l.csv"}), 1, "/no/folder/l.csv");
+  check_one_line({"--compare-logits", "/no/a.csv,/no/b.csv"}, 1, "/no/a.csv");
+  std::ofstream(file("none.csv")) << "x\n";
+  check_one_line({"--compare-logits", file("none.csv") + "," + file("none.csv")}, 1, "line 1");
   std::ofstream(file("short.txt")) << "a few words";
   const Finished few = run(sweep({"--prompt-file", file("short.txt")}));
   BOOST_TEST(few.status == 1);

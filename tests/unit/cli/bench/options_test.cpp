@@ -63,6 +63,19 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
   BOOST_TEST(complaint({"--gate", "c", "--csv", "c"}) == "--csv and --gate name the same file");
   BOOST_TEST(complaint({"--svg", "c", "--ctx-start", "9", "--ctx-max", "9"}).starts_with("--svg"));
   BOOST_TEST(complaint({"--step-mul", "0.5"}).find("--step-mul") != std::string::npos);
+  BOOST_TEST(complaint({"--system", "Be brief."}).starts_with("--system has no effect without"));
+  BOOST_TEST(complaint({"--system", "Be brief.", "--prompt-file", "a"})
+                 .starts_with("--system has no effect without"));
+  BOOST_TEST(complaint({"--system", "", "--chat-prompt-file", "a"}).empty());
+  BOOST_TEST(
+      complaint({"--shadow", "cpu-reference"}).starts_with("--shadow: this version does not"));
+  BOOST_TEST(complaint({"--logits", "c", "--csv", "c"}) == "--csv and --logits name the same file");
+  BOOST_TEST(complaint({"--logits", "c", "--chart", "d"}) ==
+             "--logits has no effect without a sweep");
+  BOOST_TEST(complaint({"--compare-logits", "a,b"}).empty());
+  BOOST_TEST(complaint({"--compare-logits", "a"}).find("two files of logits") != std::string::npos);
+  BOOST_TEST(complaint({"--compare-logits", "a,b", "--chart", "c"}).find("exclude each other") !=
+             std::string::npos);
   BOOST_TEST(complaint({"--gen-tokens", "x"}).find("got 'x'") != std::string::npos);
 }
 
