@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "ops/op_cost.hpp"
 #include "tests/conformance/harness/case.hpp"
 
 // What a case may look at besides results: memory, repetition, rows alone, allocation, graphs.
@@ -126,15 +127,22 @@ Result<void> Case::run_timed(const ds4_op& op) {
     if (i == 0 || taken.count() < outcome_.seconds) outcome_.seconds = taken.count();
   }
   for (const Weight& weight : weights_) {
+    // What is read of experts and tables is the case's to know (add_work).
     const bool is_partly_read =
         weight.role >= DS4_ROLE_EXPERT_GATE && weight.role <= DS4_ROLE_TOKEN_TABLE;
     if (is_partly_read || weight.role == DS4_ROLE_EMBEDDING) continue;
-    const double elements = static_cast<double>(weight.row_count) * weight.width;
-    add_work(static_cast<double>(weight.bytes), 2 * elements * rows_.count);
+    ds4_weight_desc desc{};
+    desc.role = weight.role;
+    desc.rank = 2;
+    desc.extent[0] = static_cast<std::uint32_t>(weight.row_count);
+    desc.extent[1] = weight.width;
+    desc.bytes = weight.bytes;
+    const OpCost cost = weight_cost(desc, {.rows = static_cast<double>(rows_.count)});
+    add_work(cost.bytes, 2 * cost.macs);
   }
   for (const Tensor& tensor : tensors_) {
-    if (tensor.is_storage || is_row_dtype(tensor.view.dtype)) continue;
-    add_work(static_cast<double>(tensor.initial.size() - 2 * tensor.begin), 0);
+    if (tensor.is_storage || is_row_dtype(tensor.view.dtype) || tensor.view.rank == 0) continue;
+    add_work(row_bytes_of(tensor.view, tensor.view.extent[0]), 0);
   }
   return {};
 }
