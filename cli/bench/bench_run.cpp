@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "bench/probe.hpp"
+#include "bench/probe_devices.hpp"
 #include "bench/prompt.hpp"
 #include "bench/roofline.hpp"
 #include "bench/sweep.hpp"
@@ -12,8 +12,6 @@
 
 namespace ds4::bench {
 namespace {
-
-constexpr std::uint32_t kProbePasses = 5;
 
 /// Tokens to evaluate, and how to show what is decoded.
 struct Prepared {
@@ -28,27 +26,6 @@ Result<Prepared> prepare(const BenchOptions& options, const ModelFile& model, co
   DS4_TRY(out.tokens, prompt_tokens(options, *out.tokenizer));
   out.end_token = out.tokenizer->vocabulary().special().eos;
   return out;
-}
-
-Result<BandwidthProbe> probe(const cli::Runtime& runtime, const BenchOptions& options,
-                             const cli::OpenDevices& devices) {
-  if (options.probe_bytes == 0) return BandwidthProbe{};
-  for (const auto& device : devices.devices) {
-    if (device->has(DS4_CAP_UNIFIED_MEMORY) || device->memory_kind(DS4_MEMORY_HOST) != nullptr) {
-      continue;
-    }
-    runtime.console().note(std::string("no probe: the memory of ") + device->info().name +
-                           " is not the host's; rows have no ratios");
-    return BandwidthProbe{};
-  }
-  const std::uint64_t bytes = probe_size(options.probe_bytes);
-  ThreadTeam team(runtime.threads());
-  DS4_TRY(const BandwidthProbe result, probe_bandwidth(team, bytes, kProbePasses));
-  runtime.console().note("probe: " + cli::decimals(result.bytes_per_second / 1e9, 2) +
-                         " GB/s reading " + std::to_string(bytes >> 20) + " MiB with " +
-                         std::to_string(team.threads()) + " threads, best of " +
-                         std::to_string(kProbePasses));
-  return result;
 }
 
 bool promises_equal_bits(const cli::OpenDevices& devices) {
@@ -74,7 +51,8 @@ Result<void> sweep_all(const cli::Runtime& runtime, const BenchOptions& options,
   DS4_TRY(ModelFile model, cli::open_model(path));
   DS4_TRY(const Prepared prepared, prepare(options, model, runtime.log()));
   // Before the weights are there: the probe needs memory of its own.
-  DS4_TRY(const BandwidthProbe memory, probe(runtime, options, devices));
+  DS4_TRY(const BandwidthProbe memory,
+          probe_devices(runtime, options.probe_bytes, devices, DeviceMemory::skipped));
   DS4_TRY(const std::unique_ptr<Engine> engine,
           cli::open_engine(console, std::move(model), devices,
                            bench_engine_options(options, runtime.log())));

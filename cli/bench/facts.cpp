@@ -6,7 +6,6 @@
 #include <fstream>
 #include <map>
 
-#include "common/json_writer.hpp"
 #include "common/progress.hpp"
 #include "common/runtime.hpp"
 #include "common/version.hpp"
@@ -53,28 +52,6 @@ std::string types_of(const ModelFile& model) {
   return text;
 }
 
-void members(cli::JsonWriter& json, const RunFacts& facts) {
-  json.key("program").string(facts.program);
-  json.key("started").string(facts.started);
-  json.key("model").string(facts.model);
-  json.key("model_bytes").unsigned_integer(facts.model_bytes);
-  json.key("tensor_types").string(facts.types);
-  json.key("weights").string(facts.is_synthetic ? "synthetic" : "as in the file");
-  json.key("backend").string(facts.backend);
-  json.key("device").string(facts.device);
-  json.key("processor").string(facts.processor);
-  json.key("threads").unsigned_integer(facts.threads);
-  json.key("prefill_chunk").unsigned_integer(facts.prefill_chunk);
-  json.key("context").unsigned_integer(facts.context);
-  json.key("prompt").string(facts.prompt);
-  json.key("probe_bytes").unsigned_integer(facts.probe.bytes);
-  json.key("probe_passes").unsigned_integer(facts.probe.passes);
-  json.key("probe_gbps").number(facts.probe.bytes_per_second / 1e9);
-  json.key("arguments").begin_array();
-  for (const std::string& argument : facts.arguments) json.string(argument);
-  json.end_array();
-}
-
 void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
   json.begin_array();
   for (const BenchRow& row : rows) {
@@ -105,28 +82,58 @@ void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
 
 }  // namespace
 
-RunFacts facts_of(const Engine& engine) {
+RunFacts model_facts(const ModelFile& model) {
   RunFacts facts;
   facts.program = cli::version_line("ds4-bench");
   facts.started = utc_now();
-  facts.model = engine.model().gguf().name();
-  facts.model_bytes = engine.model().gguf().file_bytes();
-  facts.types = types_of(engine.model());
+  facts.model = model.gguf().name();
+  facts.model_bytes = model.gguf().file_bytes();
+  facts.types = types_of(model);
   facts.is_synthetic = is_synthetic_name(facts.model);
+  facts.processor = processor_name();
+  return facts;
+}
+
+RunFacts facts_of(const Engine& engine) {
+  RunFacts facts = model_facts(engine.model());
   facts.backend = cli::devices_text(engine.devices());
   for (const auto& device : engine.devices().devices) {
     facts.device.append(facts.device.empty() ? "" : " and ").append(device->info().name);
   }
   facts.prefill_chunk = engine.options().prefill_rows;
   facts.context = engine.options().context;
-  facts.processor = processor_name();
   return facts;
+}
+
+void facts_members(cli::JsonWriter& json, const RunFacts& facts) {
+  json.key("program").string(facts.program);
+  json.key("started").string(facts.started);
+  json.key("model").string(facts.model);
+  json.key("model_bytes").unsigned_integer(facts.model_bytes);
+  json.key("tensor_types").string(facts.types);
+  json.key("weights").string(facts.is_synthetic ? "synthetic" : "as in the file");
+  json.key("backend").string(facts.backend);
+  json.key("device").string(facts.device);
+  json.key("processor").string(facts.processor);
+  json.key("threads").unsigned_integer(facts.threads);
+  if (!facts.prompt.empty()) {
+    json.key("prefill_chunk").unsigned_integer(facts.prefill_chunk);
+    json.key("context").unsigned_integer(facts.context);
+    json.key("prompt").string(facts.prompt);
+  }
+  json.key("probe_bytes").unsigned_integer(facts.probe.bytes);
+  json.key("probe_passes").unsigned_integer(facts.probe.passes);
+  json.key("probe_gbps").number(facts.probe.bytes_per_second / 1e9);
+  json.key("probe_gbps_by_processor_time").number(facts.probe.processor_bytes_per_second / 1e9);
+  json.key("arguments").begin_array();
+  for (const std::string& argument : facts.arguments) json.string(argument);
+  json.end_array();
 }
 
 std::string facts_json(const RunFacts& facts) {
   cli::JsonWriter json;
   json.begin_object();
-  members(json, facts);
+  facts_members(json, facts);
   json.end_object();
   return json.take() + "\n";
 }
@@ -134,7 +141,7 @@ std::string facts_json(const RunFacts& facts) {
 std::string results_json(const RunFacts& facts, const std::vector<BenchRow>& rows) {
   cli::JsonWriter json;
   json.begin_object();
-  members(json, facts);
+  facts_members(json, facts);
   json.key("rows");
   add_rows(json, rows);
   json.key("medians");

@@ -6,6 +6,7 @@
 #include "bench/options.hpp"
 #include "bench/probe.hpp"
 #include "bench/rows.hpp"
+#include "common/json_writer.hpp"
 #include "engine/engine.hpp"
 
 namespace ds4::bench {
@@ -29,9 +30,14 @@ struct RunFacts {
   std::vector<std::string> arguments;
 };
 
+/// Facts of the program, this machine and a model.
+[[nodiscard]] RunFacts model_facts(const ModelFile& model);
 /// Facts of an opened engine; those of the command line are the caller's to fill.
 [[nodiscard]] RunFacts facts_of(const Engine& engine);
 
+/// As members of the object that `json` is in; a run without a sequence of tokens has none of its
+/// facts.
+void facts_members(cli::JsonWriter& json, const RunFacts& facts);
 /// One JSON object.
 [[nodiscard]] std::string facts_json(const RunFacts& facts);
 /// Facts, rows and medians as one JSON object.

@@ -54,8 +54,9 @@ struct Distance {
 
   void add(double a, double b) {
     // NaN on one side only is as far off as can be.
-    const double difference =
-        std::isnan(a) && std::isnan(b) ? 0 : std::isnan(a - b) ? HUGE_VAL : std::fabs(a - b);
+    const double difference = std::isnan(a) && std::isnan(b) ? 0
+                              : std::isnan(a - b)            ? HUGE_VAL
+                                                             : std::fabs(a - b);
     largest = std::max(largest, difference);
     square += difference * difference;
     product += a * b;
@@ -158,8 +159,8 @@ Result<std::string> logits_comparison(std::span<const FrontierLogits> first,
                                       std::span<const FrontierLogits> second,
                                       const std::string& first_name,
                                       const std::string& second_name) {
-  TextTable table({"ctx", "bits equal", "max |A-B|", "rms", "cosine", "argmax A", "argmax B",
-                   "of top 10"});
+  TextTable table(
+      {"ctx", "bits equal", "max |A-B|", "rms", "cosine", "argmax A", "argmax B", "of top 10"});
   std::vector<std::uint32_t> seen;
   for (const FrontierLogits& a : first) {
     if (std::find(seen.begin(), seen.end(), a.ctx_tokens) != seen.end()) continue;

@@ -144,6 +144,7 @@ OptionTable make_option_table(BenchOptions& options) {
   OptionTable table(
       "ds4-bench",
       "usage: ds4-bench [-m FILE] [OPTIONS]\n"
+      "       ds4-bench ops [OPTIONS]     times of single kernels; see ds4-bench ops --help\n"
       "Speed by length of context: at each frontier the tokens since the one before are\n"
       "evaluated, some are decoded, and the state goes back. Every row has the ratio to what\n"
       "the memory of this machine allows, probed in the same process.");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/host_memory.hpp"
+#include "bench/processor_time.hpp"
 
 namespace ds4::bench {
 namespace {
@@ -87,10 +88,15 @@ Result<BandwidthProbe> probe_bandwidth(ThreadTeam& team, std::uint64_t bytes,
   probe.passes = passes;
   for (std::uint32_t pass = 0; pass < passes; ++pass) {
     const auto begin = std::chrono::steady_clock::now();
+    const double processor = thread_seconds();
     team.run(&read, &region);
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    probe.bytes_per_second =
-        std::max(probe.bytes_per_second, static_cast<double>(pages.bytes) / time.count());
+    const auto read_bytes = static_cast<double>(pages.bytes);
+    probe.bytes_per_second = std::max(probe.bytes_per_second, read_bytes / time.count());
+    // The caller does a thread's share of the work.
+    probe.processor_bytes_per_second =
+        std::max(probe.processor_bytes_per_second,
+                 read_bytes / std::max(thread_seconds() - processor, 1e-9));
   }
   // The sums depend on every byte; a wrong one would mean that something was not read.
   std::uint64_t expected = 0;
@@ -103,6 +109,30 @@ Result<BandwidthProbe> probe_bandwidth(ThreadTeam& team, std::uint64_t bytes,
     sum += region.sums[thread];
   }
   if (sum != expected) return fail(Errc::internal, "the bandwidth probe read wrong bytes");
+  return probe;
+}
+
+Result<BandwidthProbe> probe_copies(plugins::Device& device, std::uint64_t bytes,
+                                    std::uint32_t passes) {
+  const std::uint64_t half = std::max<std::uint64_t>(bytes / 2 / kLine * kLine, kLine);
+  const std::uint32_t memory = device.info().memory[0].kind;
+  DS4_TRY(const plugins::Buffer from, device.create_buffer(half, memory, DS4_USAGE_ACTIVATION));
+  DS4_TRY(const plugins::Buffer to, device.create_buffer(half, memory, DS4_USAGE_ACTIVATION));
+  DS4_TRY(const plugins::Stream stream, device.create_stream());
+  DS4_CHECK(stream.fill(from, 0, half, 1));
+  DS4_CHECK(stream.copy(to, 0, from, 0, half));
+  DS4_CHECK(stream.sync());
+  BandwidthProbe probe;
+  probe.bytes = 2 * half;
+  probe.passes = passes;
+  for (std::uint32_t pass = 0; pass < passes; ++pass) {
+    const auto begin = std::chrono::steady_clock::now();
+    DS4_CHECK(stream.copy(to, 0, from, 0, half));
+    DS4_CHECK(stream.sync());
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+    probe.bytes_per_second =
+        std::max(probe.bytes_per_second, static_cast<double>(probe.bytes) / time.count());
+  }
   return probe;
 }
 

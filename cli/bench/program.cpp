@@ -7,6 +7,7 @@
 #include "bench/chart.hpp"
 #include "bench/compare.hpp"
 #include "bench/logits.hpp"
+#include "bench/ops/ops_program.hpp"
 #include "bench/options.hpp"
 #include "bench/results.hpp"
 #include "common/files.hpp"
@@ -251,6 +252,10 @@ ExitCode run_mode(const Call& call) {
 }  // namespace
 
 ExitCode run_program(std::vector<std::string> arguments) {
+  if (!arguments.empty() && arguments.front() == "ops") {
+    arguments.erase(arguments.begin());
+    return run_ops_program(arguments);
+  }
   // -sys is a long option in the clothes of a short one.
   std::replace(arguments.begin(), arguments.end(), std::string("-sys"), std::string("--system"));
   BenchOptions options;

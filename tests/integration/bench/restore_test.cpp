@@ -1,4 +1,5 @@
-// A sweep on a device whose copies do nothing: a state that is restored is not the one that was kept.
+// A sweep on a device whose copies do nothing: a state that is restored is not the one that was
+// kept.
 #include <boost/test/unit_test.hpp>
 
 #include "bench/sweep.hpp"
@@ -51,9 +52,8 @@ BOOST_AUTO_TEST_CASE(a_state_that_was_lost_ends_the_sweep) {
   const auto without_copies = [] {
     return open_changed_device("cpu-reference", [](ds4_backend_api& api) {
       api.buffer_copy = [](ds4_stream*, ds4_buffer*, std::uint64_t, const ds4_buffer*,
-                           std::uint64_t, std::uint64_t, ds4_error*) -> ds4_status {
-        return DS4_OK;
-      };
+                           std::uint64_t, std::uint64_t,
+                           ds4_error*) -> ds4_status { return DS4_OK; };
     });
   };
   const auto found = sweep_on(without_copies(), true);

@@ -30,8 +30,8 @@ BOOST_AUTO_TEST_SUITE(bench_logits)
 
 BOOST_AUTO_TEST_CASE(every_bit_of_a_logit_is_written_and_read) {
   const std::vector<float> values = {0.1F, -0.0F, 1e-42F, 3.4028235e38F, -16777217.0F, 1.0F / 3};
-  const auto rows = test::must(
-      parse_logits(logits_header() + logits_line(logits(64, values)) + "\n", "l.csv"));
+  const auto rows =
+      test::must(parse_logits(logits_header() + logits_line(logits(64, values)) + "\n", "l.csv"));
   BOOST_TEST_REQUIRE(rows.size() == 1U);
   BOOST_TEST(rows[0].ctx_tokens == 64U);
   BOOST_TEST(rows[0].backend == "some");
@@ -40,11 +40,13 @@ BOOST_AUTO_TEST_CASE(every_bit_of_a_logit_is_written_and_read) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_none_of_ours_is_named_with_its_line) {
-  BOOST_TEST(complaint("ctx_tokens,prefill_tps\n").starts_with("l.csv: line 1: expected the header"));
+  BOOST_TEST(
+      complaint("ctx_tokens,prefill_tps\n").starts_with("l.csv: line 1: expected the header"));
   BOOST_TEST(complaint("").starts_with("l.csv: line 1"));
   BOOST_TEST(complaint(logits_header()) == "l.csv: has no rows");
   BOOST_TEST(complaint(logits_header() + "1,64,some\n").starts_with("l.csv: line 2: expected 5"));
-  BOOST_TEST(complaint(logits_header() + "1,x,some,0,1 2\n").starts_with("l.csv: line 2: expected"));
+  BOOST_TEST(
+      complaint(logits_header() + "1,x,some,0,1 2\n").starts_with("l.csv: line 2: expected"));
   BOOST_TEST(complaint(logits_header() + "1,64,some,0,1 two\n") ==
              "l.csv: line 2: logit 1 is no number");
   BOOST_TEST(complaint(logits_header() + "1,64,some,0,\n") == "l.csv: line 2: there are no logits");

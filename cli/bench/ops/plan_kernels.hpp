@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "bench/ops/layer_shapes.hpp"
+#include "bench/ops/step_stand.hpp"
+
+namespace ds4::bench {
+
+/// How many lists of experts or rows a kernel takes in turn.
+inline constexpr std::uint32_t kLists = 32;
+
+/// The ops of a step over one layer, in their order, each once; those that only pass ids on are
+/// left out. `keys` are those that the stand was made with.
+[[nodiscard]] std::vector<Kernel> plan_kernels(const StepStand& stand, const ModelShapes& shapes,
+                                               const LayerShapes& layer, const BufferKeys& keys);
+
+}  // namespace ds4::bench
