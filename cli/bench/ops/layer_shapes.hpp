@@ -12,12 +12,12 @@ namespace ds4::bench {
 /// A layer that stands for all with its shapes and types.
 struct LayerShapes {
   std::uint32_t layer = 0;
-  WeightTable table{};                         ///< handles of shapes, global ones too
+  WeightTable table{};                        ///< handles of shapes, global ones too
   std::vector<const ShapedWeight*> of_layer;  ///< in the order of a layer
 };
 
-/// The weights of a model by shape: one layer of each kind (ratio, routing, element types), and what
-/// is outside the layers.
+/// The weights of a model by shape: one layer of each kind (ratio, routing, element types), and
+/// what is outside the layers.
 struct ModelShapes {
   WeightShapes weights;
   std::vector<LayerShapes> layers;

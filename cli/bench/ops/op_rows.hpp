@@ -20,7 +20,8 @@ struct OpRow {
   double ratio_cpu = 0;
   double gmacs = 0;  ///< 10^9 multiplications a second
   std::uint32_t rows = 0;
-  std::uint32_t context = 0;  ///< tokens before and in the step; 0: the kernel reads no stored rows
+  std::uint32_t context =
+      0;  ///< tokens before and in the step; 0: it makes no difference to the kernel
   std::string types;
   std::uint64_t set_mib = 0;  ///< weights and stored rows that were gone through in turn
   std::uint32_t samples = 0;

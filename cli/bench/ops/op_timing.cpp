@@ -13,8 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostRuns = 20;       // of one submission
-constexpr double kLongSubmission = 0.05;    // seconds; longer ones need no company
+constexpr std::size_t kMostRuns = 20;     // of one submission
+constexpr double kLongSubmission = 0.05;  // seconds; longer ones need no company
 constexpr std::uint32_t kLeastSamples = 5;
 constexpr std::uint32_t kMostSamples = 400;
 

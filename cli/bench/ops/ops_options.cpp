@@ -48,17 +48,18 @@ OptionTable::Take store_path(std::string& target) {
 }  // namespace
 
 OptionTable make_ops_table(OpsOptions& options) {
-  OptionTable table("ds4-bench ops",
-                    "usage: ds4-bench ops [-m FILE] [OPTIONS]\n"
-                    "Times each kernel of a step by itself, at the shapes and types of a model, over\n"
-                    "weights that take turns, as a share of what the memory of this machine allows.\n"
-                    "No tensor is read: without -m the shapes are those of Flash.");
+  OptionTable table(
+      "ds4-bench ops",
+      "usage: ds4-bench ops [-m FILE] [OPTIONS]\n"
+      "Times each kernel of a step by itself, at the shapes and types of a model, over\n"
+      "weights that take turns, as a share of what the memory of this machine allows.\n"
+      "No tensor is read: without -m the shapes are those of Flash.");
   cli::declare_runtime_options(table, options.runtime);
   table.value("--rows", "LIST", Topic::common,
               "rows of the step: 1 is a decoded token, more are a prefill segment (default 1)",
               store_list(options.rows, kMostRows));
   table.value("--contexts", "LIST", Topic::common,
-              "tokens at whose end the step lies, for kernels that read stored rows (default "
+              "tokens at whose end the step lies, for kernels to which it matters (default "
               "2048,16384,65536)",
               store_list(options.contexts, kMostContext));
   table.value("--op", "REGEX", Topic::common, "only kernels whose whole name matches",

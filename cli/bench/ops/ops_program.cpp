@@ -73,8 +73,8 @@ Result<void> run_on(const cli::Runtime& runtime, const OpsOptions& options, cons
                     const cli::OpenDevices& devices, const std::vector<std::string>& arguments,
                     OpResults& results) {
   const std::shared_ptr<plugins::Device>& device = devices.devices.front();
-  DS4_TRY(const BandwidthProbe memory, probe_devices(runtime, options.probe_bytes, devices,
-                                                     DeviceMemory::copied));
+  DS4_TRY(const BandwidthProbe memory,
+          probe_devices(runtime, options.probe_bytes, devices, DeviceMemory::copied));
   RunFacts facts = model_facts(model);
   facts.backend = device->backend().info().name;
   facts.device = device->info().name;

@@ -31,6 +31,22 @@ std::string cell_text(std::string text) {
   return text;
 }
 
+/// Whether an op has the more to do the longer the context is.
+bool depends_on_context(const ds4_op& op) {
+  switch (op.id) {
+    case DS4_OP_INDEX_SCORE:
+    case DS4_OP_INDEX_TOPK:
+      return true;
+    case DS4_OP_ATTN_DECODE:
+    case DS4_OP_ATTN_PREFILL_WINDOW:
+    case DS4_OP_ATTN_PREFILL_MIXED:
+    case DS4_OP_ATTN_INDEXED:
+      return reinterpret_cast<const ds4_op_attention&>(op).source[2].kind != DS4_SOURCE_NONE;
+    default:
+      return false;
+  }
+}
+
 class Timer {
  public:
   Timer(const OpsOptions& options, const OpsRun& run)
@@ -49,7 +65,8 @@ class Timer {
       for (const LayerShapes& layer : shapes_.layers) DS4_CHECK(time_layer(layer, rows));
     }
     if (!known_.empty()) return {};
-    return fail(Errc::not_found, "--op ", options_.filter, ": no kernel has such a name; `--op '.*'`"
+    return fail(Errc::not_found, "--op ", options_.filter,
+                ": no kernel has such a name; `--op '.*'`"
                 " lists all");
   }
 
@@ -88,8 +105,7 @@ class Timer {
                               options_.runtime.roundings, layer.table, rows, context, keys_));
       for (const Kernel& kernel : plan_kernels(*stand, shapes_, layer, keys_)) {
         if (!wants(kernel.name)) continue;
-        // The choice among scores has no stored rows, and is as long as they are many.
-        const bool depends = kernel.reads_rows || kernel.op.op().id == DS4_OP_INDEX_TOPK;
+        const bool depends = depends_on_context(kernel.op.op());
         if (!depends && !is_first) continue;
         DS4_CHECK(time_one(kernel, stand.get(), stand->block(), depends));
       }
@@ -111,9 +127,8 @@ class Timer {
     row.probe_gbps = run_.probe.bytes_per_second / 1e9;
     // Layers share most of their kernels.
     if (!known_.insert({row.kernel, row.shape, row.types, row.rows, row.context}).second) return {};
-    auto rotation =
-        Rotation::make(run_.device, kernel, keys_, kernel.reads_rows ? stand : nullptr,
-                       {options_.set_bytes, memory_for(*run_.device)});
+    auto rotation = Rotation::make(run_.device, kernel, keys_, kernel.reads_rows ? stand : nullptr,
+                                   {options_.set_bytes, memory_for(*run_.device)});
     if (!rotation) {
       const Errc code = rotation.error().code;
       if (code != Errc::out_of_memory && code != Errc::unsupported) return rotation.error();
@@ -140,7 +155,8 @@ class Timer {
       row.ratio_to_probe = row.bytes / seconds / run_.probe.bytes_per_second;
     }
     if (run_.probe.processor_bytes_per_second > 0 && timing.us_processor > 0) {
-      row.ratio_cpu = row.bytes / (timing.us_processor / 1e6) / run_.probe.processor_bytes_per_second;
+      row.ratio_cpu =
+          row.bytes / (timing.us_processor / 1e6) / run_.probe.processor_bytes_per_second;
     }
   }
 

@@ -23,11 +23,10 @@ struct OpsRun {
 };
 
 /// Times the kernels of the options: products of formats, then for each number of rows the products
-/// of the model and the norm, and the ops of a step over one layer of each kind; those that read
-/// stored rows at every context, the others at the first. A kernel that cannot run, for lack of
-/// memory or on this device, is a row with a note.
-/// Errors: not_found when no kernel has a name that is asked for; cancelled; what the device and
-/// `on_row` report.
+/// of the model and the norm, and the ops of a step over one layer of each kind; those that have
+/// more to do in a longer context at every one, the others at the first. A kernel that cannot run,
+/// for lack of memory or on this device, is a row with a note. Errors: not_found when no kernel has
+/// a name that is asked for; cancelled; what the device and `on_row` report.
 Result<void> time_ops(const OpsOptions& options, const OpsRun& run);
 
 }  // namespace ds4::bench

@@ -22,8 +22,8 @@ bool names(OpCopy& op, const void* handle) {
   return std::find(words.begin(), words.end(), handle_key(handle)) != words.end();
 }
 
-/// What an op without matrices works on: of a choice how many of how many, else the inner extents of
-/// what it writes.
+/// What an op without matrices works on: of a choice how many of how many, else the inner extents
+/// of what it writes.
 std::string output_text(const ds4_op& op) {
   if (op.id == DS4_OP_INDEX_TOPK) {
     const auto& top = reinterpret_cast<const ds4_op_index_topk&>(op);
@@ -36,7 +36,8 @@ std::string output_text(const ds4_op& op) {
   if (outputs.empty()) return "";
   const ds4_view& view = outputs.front().view;
   const bool is_stored = outputs.front().is_stored;
-  return is_stored ? std::to_string(view_width(view)) : extents_text(view.extent + 1, view.rank - 1);
+  return is_stored ? std::to_string(view_width(view))
+                   : extents_text(view.extent + 1, view.rank - 1);
 }
 
 std::string name_of(const ds4_op& op, std::uint32_t ratio) {
@@ -109,8 +110,8 @@ class KernelMaker {
     const std::uint32_t chosen = pool.list.extent[1];
     kernel.shape += "+" + std::to_string(std::min(chosen, visible));
     kernel.lists = draw_lists(kLists, pool.list.extent[0], chosen, visible, true);
-    pool.list = make_view(BufferKeys::handle(keys_.list), 0, DS4_DTYPE_I32,
-                          {pool.list.extent[0], chosen});
+    pool.list =
+        make_view(BufferKeys::handle(keys_.list), 0, DS4_DTYPE_I32, {pool.list.extent[0], chosen});
     return distinct_ids(kernel.lists);
   }
 

@@ -70,8 +70,8 @@ Result<void> StepStand::create(const WeightTable& weights, const BufferKeys& key
   const bool has_pool = !classes_.empty();
   std::vector<std::int32_t> pages(has_pool ? std::max(kv_.classes[0].session_pages, 1U) : 1U);
   std::iota(pages.begin(), pages.end(), 0);
-  DS4_TRY(table_, device_->create_buffer(pages.size() * sizeof(std::int32_t), memory_,
-                                         DS4_USAGE_STEP));
+  DS4_TRY(table_,
+          device_->create_buffer(pages.size() * sizeof(std::int32_t), memory_, DS4_USAGE_STEP));
   DS4_CHECK(stream_->write(*table_, 0, std::as_bytes(std::span(pages))));
   DS4_CHECK(stream_->sync());
   DS4_TRY(sampled_, device_->create_buffer(64, memory_, DS4_USAGE_STEP));

@@ -43,7 +43,8 @@ struct Fixture {
     }
     return rows;
   }
-  [[nodiscard]] static const Cells& find(const std::vector<Cells>& rows, const std::string& kernel) {
+  [[nodiscard]] static const Cells& find(const std::vector<Cells>& rows,
+                                         const std::string& kernel) {
     const auto at = std::find_if(rows.begin(), rows.end(), [&kernel](const Cells& row) {
       return row.at("kernel") == kernel;
     });
@@ -78,15 +79,47 @@ BOOST_AUTO_TEST_CASE(every_kernel_of_a_step_has_a_row) {
   const Finished out = run({"--rows", "1,5"});
   BOOST_TEST_REQUIRE(out.status == 0, out.err);
   const std::vector<Cells> rows = rows_of(out.out);
-  for (const char* kernel :
-       {"format.q8_0", "format.f16", "format.q2_k", "format.iq2_xxs", "attn_q_a", "attn_q_b",
-        "attn_kv", "attn_output_a", "attn_output_b", "ffn_gate_inp", "ffn_gate_exps",
-        "ffn_down_exps", "ffn_gate_shexp", "attn_compressor_kv", "indexer.attn_q_b", "hc_attn_fn",
-        "output", "rms_norm", "hc_pre", "hc_post", "q_project", "kv_project", "kv_commit",
-        "compress_project.r4", "compress_emit.r4", "compress_emit.r128", "index_score",
-        "index_topk", "attn_indexed.r4", "attn_decode.r0", "attn_decode.r128",
-        "attn_prefill_window.r0", "attn_prefill_mixed.r128", "attn_out", "route", "route.table",
-        "moe_routed", "ffn_shared", "head", "sample_argmax", "embed_streams"}) {
+  for (const char* kernel : {"format.q8_0",
+                             "format.f16",
+                             "format.q2_k",
+                             "format.iq2_xxs",
+                             "attn_q_a",
+                             "attn_q_b",
+                             "attn_kv",
+                             "attn_output_a",
+                             "attn_output_b",
+                             "ffn_gate_inp",
+                             "ffn_gate_exps",
+                             "ffn_down_exps",
+                             "ffn_gate_shexp",
+                             "attn_compressor_kv",
+                             "indexer.attn_q_b",
+                             "hc_attn_fn",
+                             "output",
+                             "rms_norm",
+                             "hc_pre",
+                             "hc_post",
+                             "q_project",
+                             "kv_project",
+                             "kv_commit",
+                             "compress_project.r4",
+                             "compress_emit.r4",
+                             "compress_emit.r128",
+                             "index_score",
+                             "index_topk",
+                             "attn_indexed.r4",
+                             "attn_decode.r0",
+                             "attn_decode.r128",
+                             "attn_prefill_window.r0",
+                             "attn_prefill_mixed.r128",
+                             "attn_out",
+                             "route",
+                             "route.table",
+                             "moe_routed",
+                             "ffn_shared",
+                             "head",
+                             "sample_argmax",
+                             "embed_streams"}) {
     const Cells& row = find(rows, kernel);
     BOOST_TEST_CONTEXT(kernel) {
       BOOST_TEST(row.at("note").find("not run") == std::string::npos, row.at("note"));
@@ -101,14 +134,16 @@ BOOST_AUTO_TEST_CASE(every_kernel_of_a_step_has_a_row) {
   // Each row once, and the step of five rows has its own.
   for (const Cells& row : rows) {
     BOOST_TEST(std::count_if(rows.begin(), rows.end(), [&row](const Cells& other) {
-      return other.at("kernel") == row.at("kernel") && other.at("shape") == row.at("shape") &&
-             other.at("types") == row.at("types") && other.at("rows") == row.at("rows") &&
-             other.at("context") == row.at("context");
-    }) == 1);
+                 return other.at("kernel") == row.at("kernel") &&
+                        other.at("shape") == row.at("shape") &&
+                        other.at("types") == row.at("types") &&
+                        other.at("rows") == row.at("rows") &&
+                        other.at("context") == row.at("context");
+               }) == 1);
   }
   BOOST_TEST(std::count_if(rows.begin(), rows.end(), [](const Cells& row) {
-    return row.at("kernel") == "moe_routed" && row.at("rows") == "5";
-  }) >= 1);
+               return row.at("kernel") == "moe_routed" && row.at("rows") == "5";
+             }) >= 1);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_shapes) {
@@ -122,18 +157,19 @@ BOOST_AUTO_TEST_CASE(bytes_are_those_of_the_shapes) {
   const double each = q_b.at("types") == "f16" ? 2 : q_b.at("types") == "f32" ? 4 : 34.0 / 32;
   BOOST_TEST(number(q_b, "bytes") ==
              out_rows * config.q_rank * each + 4 * (out_rows + config.q_rank));
-  BOOST_TEST(q_b.at("shape") == std::to_string(config.heads * config.head_dim) + "x" +
-                                    std::to_string(config.q_rank));
+  BOOST_TEST(q_b.at("shape") ==
+             std::to_string(config.heads * config.head_dim) + "x" + std::to_string(config.q_rank));
   const Cells& attention = find(rows, "attn_decode.r128");
   BOOST_TEST(attention.at("context") == "256");
   BOOST_TEST(attention.at("shape").ends_with(std::to_string(config.window) + "+2"),
              attention.at("shape"));
   BOOST_TEST(find(rows, "output").at("context") == "0");
+  BOOST_TEST(rows.size() == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(files_hold_rows_and_facts_and_people_get_a_table) {
-  const Finished out = run({"--op", "attn_q_a|hc_post", "--csv", file("k.csv"), "--json",
-                            file("k.json")});
+  const Finished out =
+      run({"--op", "attn_q_a|hc_post", "--csv", file("k.csv"), "--json", file("k.json")});
   BOOST_TEST_REQUIRE(out.status == 0, out.err);
   BOOST_TEST(out.out.starts_with("kernel "), out.out);
   const std::vector<Cells> rows = rows_of(read(file("k.csv")));
