@@ -1,4 +1,5 @@
-// Copies of a kernel on a device: how many memory allows, and what stands for an op that is not there.
+// Copies of a kernel on a device: how many memory allows, and what stands for an op that is not
+// there.
 #include <boost/test/unit_test.hpp>
 
 #include "bench/ops/ops_run.hpp"
@@ -37,8 +38,7 @@ struct Fixture {
   const bench::BufferKeys keys;
   const ShapedWeight weight = small_matrix();
   const std::shared_ptr<plugins::Device> device = open_device("cpu-reference", 1);
-  const bench::Product product =
-      must(bench::product_of(*device, weight, ModelConfig{}, 2, keys));
+  const bench::Product product = must(bench::product_of(*device, weight, ModelConfig{}, 2, keys));
 };
 
 }  // namespace
