@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/result.hpp"
+#include "wrap/host_api.hpp"
+
+namespace ds4 {
+
+/// What an expert cache holds, and how an expert gets there.
+struct ExpertSource {
+  std::uint32_t layers = 0;
+  std::uint32_t experts = 0;        ///< of a layer
+  std::uint64_t gate_up_bytes = 0;  ///< of one expert as the backend reads it
+  std::uint64_t down_bytes = 0;
+  /// Reads one expert and puts it into the form that the backend reads. Called by several threads
+  /// at once, each expert by one.
+  std::function<Result<void>(std::uint32_t layer, std::uint32_t expert,
+                             std::span<std::byte> gate_up, std::span<std::byte> down)>
+      load;
+};
+
+/// What a cache did since it was made, or since reset_counts().
+struct ExpertCacheCounts {
+  std::uint64_t hits = 0;        ///< asked for and there
+  std::uint64_t read_ahead = 0;  ///< of the hits: there, or on the way, because of a prefetch
+  std::uint64_t misses = 0;      ///< asked for and waited for
+  std::uint64_t loads = 0;       ///< experts read
+  double waited_seconds = 0;     ///< by acquire()
+
+  [[nodiscard]] double hit_rate() const noexcept {
+    const std::uint64_t asked = hits + misses;
+    return asked == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(asked);
+  }
+};
+
+/// Routed experts of a model that is larger than memory: those used most stay, within a fixed
+/// number of bytes that are taken once; the others are read when a layer chooses them, several at a
+/// time.
+///
+/// Any thread may call. acquire() pins what it returns until release(). The victim of a full cache
+/// is the expert with the fewest uses, old uses counting less and less, of equals the one used
+/// longest ago; experts that are pinned, or on their way, stay.
+class ExpertCache final : public plugins::ExpertStore {
+ public:
+  /// `bytes`: of the experts themselves; `readers`: threads that load, at least one.
+  /// Errors: invalid_argument when not even `least` experts fit, with the bytes they would take;
+  /// out_of_memory.
+  static Result<std::unique_ptr<ExpertCache>> make(ExpertSource source, std::uint64_t bytes,
+                                                   std::uint32_t least, std::uint32_t readers);
+  ~ExpertCache() override;
+  ExpertCache(const ExpertCache&) = delete;
+  ExpertCache& operator=(const ExpertCache&) = delete;
+
+  /// Starts to load those that are not there, as far as there is room that nobody uses.
+  void prefetch(std::uint32_t layer, std::span<const std::int32_t> ids) noexcept override;
+
+  /// Waits until all `ids` are there; an id may stand more than once. Errors: io (what loading
+  /// reports); invalid_argument for an id outside the layer, or for more different experts at once
+  /// than the cache holds beside those that others have pinned. Nothing is pinned then.
+  Result<std::uint64_t> acquire(std::uint32_t layer, std::span<const std::int32_t> ids,
+                                std::span<ds4_expert_view> out) noexcept override;
+  void release(std::uint64_t ticket) noexcept override;
+
+  [[nodiscard]] std::uint32_t capacity() const noexcept;  ///< experts
+  [[nodiscard]] ExpertCacheCounts counts() const noexcept;
+  void reset_counts() noexcept;
+
+  /// Bytes that a slot takes: an expert, rounded up to whole pages.
+  [[nodiscard]] static std::uint64_t slot_bytes(const ExpertSource& source) noexcept;
+
+ private:
+  struct State;
+  explicit ExpertCache(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ds4
