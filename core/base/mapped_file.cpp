@@ -70,6 +70,25 @@ void MappedFile::release(std::span<const std::byte> range) const noexcept {
   (void)::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
+Result<void> MappedFile::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got = ::pread(descriptor_, out.data() + done, out.size() - done,
+                                static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return fail(Errc::io, path_.string(), ": cannot read ", out.size(), " bytes at ", offset,
+                  ": ", std::strerror(errno));
+    }
+    if (got == 0) {
+      return fail(Errc::io, path_.string(), ": the file ends at ", offset + done, ", ", out.size(),
+                  " bytes at ", offset, " were wanted: it changed after it was opened");
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
 bool MappedFile::unchanged() const noexcept {
   struct stat info {};
   return ::fstat(descriptor_, &info) == 0 && static_cast<std::size_t>(info.st_size) == size_;

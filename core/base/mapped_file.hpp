@@ -28,6 +28,9 @@ class MappedFile {
   /// Gives the pages of a part of bytes() back; reading it again brings them back from the file.
   /// Only whole pages go, so the neighbours of `range` keep theirs.
   void release(std::span<const std::byte> range) const noexcept;
+  /// Bytes from `offset` on into `out`, read and not mapped: no page of bytes() becomes resident.
+  /// Errors: io, saying where the file ends when it is shorter than it was at open.
+  Result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
   /// False when the file on disk no longer has the size it had at open.
   [[nodiscard]] bool unchanged() const noexcept;
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/assert.hpp"
 #include "format/gguf_layout.hpp"
 
 namespace ds4 {
@@ -290,6 +291,16 @@ Result<std::vector<std::string_view>> GgufFile::string_array(std::string_view ke
     p += 8 + length;
   }
   return out;
+}
+
+Result<void> GgufFile::read(const TensorInfo& tensor, std::uint64_t offset,
+                            std::span<std::byte> out) const {
+  const std::span<const std::byte> all = bytes(tensor);
+  DS4_ASSERT(offset <= all.size() && out.size() <= all.size() - offset);
+  const std::byte* const first = all.data() + offset;
+  if (mapping_) return mapping_->read(static_cast<std::uint64_t>(first - bytes_.data()), out);
+  std::copy_n(first, out.size(), out.data());
+  return {};
 }
 
 void GgufFile::release(std::span<const std::byte> range) const noexcept {

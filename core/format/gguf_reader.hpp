@@ -77,6 +77,10 @@ class GgufFile {
   /// exists.
   [[nodiscard]] std::span<const std::byte> bytes(const TensorInfo& tensor) const noexcept;
 
+  /// `out.size()` stored bytes of a tensor from `offset` on, read into `out`: no page of the
+  /// mapping becomes resident. The tensor exists here (bytes() is not empty). Errors: io.
+  Result<void> read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
+
   /// Says that a range of this file's bytes is not needed soon: its pages leave this process (they
   /// stay in the page cache, and reading them again brings them back).
   void release(std::span<const std::byte> range) const noexcept;

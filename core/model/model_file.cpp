@@ -79,12 +79,8 @@ Result<void> ModelFile::read_rows(const TensorInfo& tensor, std::uint64_t first,
                                   std::uint64_t count, std::span<std::byte> out,
                                   ThreadTeam& team) const {
   if (synthetic_) return synthetic_->read_rows(tensor, first, count, out, team);
-  if (!gguf_.unchanged()) {
-    return fail(Errc::io, gguf_.name(), ": the file changed its size while it was read");
-  }
   const std::uint64_t stride = tensor.row_bytes();
-  std::memcpy(out.data(), bytes(tensor).data() + first * stride, count * stride);
-  return {};
+  return gguf_.read(tensor, first * stride, out.first(count * stride));
 }
 
 Result<ModelFile> ModelFile::from(GgufFile file, ModelChecks checks) {

@@ -60,8 +60,8 @@ class ModelFile {
     return gguf_.bytes(tensor);
   }
   /// Rows first .. first + count - 1 of a tensor into `out` of count * tensor.row_bytes() bytes,
-  /// wherever they come from; tensors that are made share the work out over `team`.
-  /// Errors: out_of_memory, io (the file changed).
+  /// wherever they come from: a file is read, no page of its mapping becomes resident; tensors that
+  /// are made share the work out over `team`. Errors: out_of_memory, io (the file changed).
   Result<void> read_rows(const TensorInfo& tensor, std::uint64_t first, std::uint64_t count,
                          std::span<std::byte> out, ThreadTeam& team) const;
   /// Tensors of the file that the main model does not use (MTP blocks, unknown names).
