@@ -104,13 +104,18 @@ struct HostApi::Callbacks {
 
   static void experts_prefetch(void* context, std::uint32_t layer, const std::int32_t* ids,
                                std::uint32_t n) noexcept {
-    host(context).options_.experts->prefetch(layer, {ids, n});
+    if (ExpertStore* const store = host(context).experts()) store->prefetch(layer, {ids, n});
   }
 
   static ds4_status experts_acquire(void* context, std::uint32_t layer, const std::int32_t* ids,
                                     std::uint32_t n, ds4_expert_view* out, std::uint64_t* ticket,
                                     ds4_error* record) noexcept {
-    auto got = host(context).options_.experts->acquire(layer, {ids, n}, {out, n});
+    ExpertStore* const store = host(context).experts();
+    if (store == nullptr) {
+      set_text(record, DS4_E_INVALID_ARGUMENT, "no model of this host streams its experts");
+      return DS4_E_INVALID_ARGUMENT;
+    }
+    auto got = store->acquire(layer, {ids, n}, {out, n});
     if (got) {
       *ticket = *got;
       return DS4_OK;
@@ -122,7 +127,7 @@ struct HostApi::Callbacks {
   }
 
   static void experts_release(void* context, std::uint64_t ticket) noexcept {
-    host(context).options_.experts->release(ticket);
+    if (ExpertStore* const store = host(context).experts()) store->release(ticket);
   }
 
   static const char* get_option(void* context, const char* key) noexcept {
@@ -162,7 +167,7 @@ struct HostApi::Callbacks {
     table.team_run = team_run;
     table.team_barrier = team_barrier;
     table.team_size = team_size;
-    if (options.experts != nullptr) {
+    if (options.experts != nullptr || options.lends_experts) {
       table.experts_prefetch = experts_prefetch;
       table.experts_acquire = experts_acquire;
       table.experts_release = experts_release;
@@ -196,6 +201,22 @@ HostApi::HostApi(HostOptions options) : options_(std::move(options)) {
 }
 
 HostApi::~HostApi() = default;
+
+Result<ExpertLoan> HostApi::lend_experts(ExpertStore& store) {
+  if (!options_.lends_experts) {
+    return fail(Errc::unsupported, "this program's host delivers no experts to backends");
+  }
+  ExpertStore* none = nullptr;
+  if (!lent_experts_.compare_exchange_strong(none, &store)) {
+    return fail(Errc::unsupported,
+                "another model of this program streams its experts already; one can at a time");
+  }
+  return ExpertLoan(shared_from_this());
+}
+
+ExpertLoan::~ExpertLoan() {
+  if (host_) host_->lent_experts_.store(nullptr);
+}
 
 bool HostApi::reserve(std::uint64_t bytes) noexcept {
   std::uint64_t now = allocated_.load();

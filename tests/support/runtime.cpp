@@ -39,6 +39,7 @@ std::shared_ptr<plugins::Device> open_with(const std::filesystem::path& path, st
   plugins::HostOptions host_options;
   host_options.team = std::make_shared<ThreadTeam>(threads);
   host_options.options = options;
+  host_options.lends_experts = true;
   auto host = std::make_shared<plugins::HostApi>(std::move(host_options));
   auto library = must(plugins::PluginLibrary::open(path, {}));
   const ds4_backend_api* table =
