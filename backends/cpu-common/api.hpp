@@ -40,6 +40,8 @@ ds4_status weight_import_write(ds4_import*, std::uint64_t, const void*, std::uin
 ds4_status weight_import_finish(ds4_import*, ds4_weight**, ds4_error*);
 void weight_import_abort(ds4_import*);
 void weight_destroy(ds4_weight*);
+ds4_status weight_pack_expert(const ds4_weight_desc*, std::uint32_t, const void*, void*,
+                              ds4_error*);
 
 // enqueue.cpp
 ds4_status op_support(ds4_device*, const ds4_op*, ds4_op_support*, ds4_error*);

@@ -46,6 +46,7 @@ constexpr ds4_backend_api make_table() {
   api.weight_import_finish = weight_import_finish;
   api.weight_import_abort = weight_import_abort;
   api.weight_destroy = weight_destroy;
+  api.weight_pack_expert = weight_pack_expert;
   api.op_support = op_support;
   api.workspace_size = workspace_size;
   api.enqueue = enqueue;

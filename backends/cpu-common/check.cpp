@@ -169,14 +169,31 @@ void Check::weight(const ds4_weight* w, const char* field,
   require(w->device == &device_, field, " lies on another device");
   require(is_i32 ? w->dtype == DS4_DTYPE_I32 : is_float_weight(w->dtype), field, ": dtype ",
           sdk::dtype_name(w->dtype), " is not taken here");
-  require(w->rank == expected.size(), field, ": rank ", w->rank, " where ", expected.size(),
+  holds_data(*w, field);
+  weight_extents(*w, field, expected);
+}
+
+void Check::experts(const ds4_weight* w, const char* field,
+                    std::initializer_list<std::uint32_t> expected) {
+  if (w == nullptr || !w->is_streamed) return weight(w, field, expected);
+  require(w->device == &device_, field, " lies on another device");
+  weight_extents(*w, field, expected);
+}
+
+void Check::weight_extents(const ds4_weight& w, const char* field,
+                           std::initializer_list<std::uint32_t> expected) const {
+  require(w.rank == expected.size(), field, ": rank ", w.rank, " where ", expected.size(),
           " is needed");
   std::uint32_t d = 0;
   for (const std::uint32_t extent : expected) {
-    require(extent == kAny || w->extent[d] == extent, field, ": extent ", d, " is ", w->extent[d],
+    require(extent == kAny || w.extent[d] == extent, field, ": extent ", d, " is ", w.extent[d],
             " where ", extent, " is needed");
     ++d;
   }
+}
+
+void Check::holds_data(const ds4_weight& w, const char* field) const {
+  if (w.is_streamed) fail(DS4_E_UNSUPPORTED, field, ": streamed experts are not taken here");
 }
 
 void Check::vector(const ds4_weight* w, const char* field, std::uint64_t values) {
@@ -185,6 +202,7 @@ void Check::vector(const ds4_weight* w, const char* field, std::uint64_t values)
   require(w->device == &device_, field, " lies on another device");
   require(is_float_weight(w->dtype), field, ": dtype ", sdk::dtype_name(w->dtype),
           " is not taken here");
+  holds_data(*w, field);
   const std::uint64_t found = w->rows() * w->width();
   require(w->rank == 1 && found == values, field, ": rank ", w->rank, " with ", found,
           " values where a vector of ", values, " is needed");

@@ -56,6 +56,9 @@ class Check {
   /// A weight of these extents; kAny takes any. A float format unless `is_i32`.
   void weight(const ds4_weight* weight, const char* field,
               std::initializer_list<std::uint32_t> extents, bool is_i32 = false);
+  /// The same of experts, which may be streamed.
+  void experts(const ds4_weight* weight, const char* field,
+               std::initializer_list<std::uint32_t> extents);
   /// A weight whose values count, whatever its rank.
   void vector(const ds4_weight* weight, const char* field, std::uint64_t values);
   void rope(const ds4_rope& rope, std::uint32_t width);
@@ -100,6 +103,9 @@ class Check {
   void extents(const ds4_view& view, const char* field, std::uint32_t from,
                std::initializer_list<std::uint32_t> expected);
   void covers(const ds4_view& view, const char* field);
+  void weight_extents(const ds4_weight& weight, const char* field,
+                      std::initializer_list<std::uint32_t> extents) const;
+  void holds_data(const ds4_weight& weight, const char* field) const;
 
   const ds4_device& device_;
   const ds4_op& op_;

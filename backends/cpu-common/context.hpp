@@ -35,10 +35,12 @@ class Arena {
 using Bytes = sdk::Rows<std::byte>;
 using RowSource = sdk::Source<std::byte>;
 
-/// The first wrong index of a region; later ones are dropped.
+/// What first went wrong in a region, a wrong index or experts that did not come; later ones are
+/// dropped.
 struct Fault {
   std::atomic<std::uint32_t> op{0xffffffffu};  ///< position in the submission
   std::atomic_flag is_taken;
+  ds4_status code = DS4_E_INVALID_ARGUMENT;
   std::uint32_t id = 0;
   std::uint32_t tag = 0;
   sdk::Message text;
@@ -84,13 +86,19 @@ class Context {
   /// Notes that `field` of row `row` holds `value` although only 0 .. limit - 1 (or -1) exist.
   void bad_index(const char* field, std::uint32_t row, std::int64_t value,
                  std::int64_t limit) noexcept {
+    note(DS4_E_INVALID_ARGUMENT, field, " of row ", row, " is ", value, ", there are ", limit);
+  }
+  /// Notes why this op cannot be finished; ops behind it do not run.
+  template <class... Parts>
+  void note(ds4_status code, const Parts&... parts) noexcept {
     if (fault_.is_taken.test_and_set()) return;
+    fault_.code = code;
     fault_.id = op_.id;
     fault_.tag = op_.tag;
-    fault_.text = sdk::Message(sdk::op_name(op_.id), ": ", field, " of row ", row, " is ", value,
-                               ", there are ", limit);
+    fault_.text = sdk::Message(sdk::op_name(op_.id), ": ", parts...);
     fault_.op.store(position_);
   }
+  [[nodiscard]] const ds4_host_api& host() const noexcept { return host_; }
 
  private:
   const ds4_host_api& host_;

@@ -262,9 +262,9 @@ ds4_status enqueue(ds4_stream* stream, const ds4_submission* submission, ds4_err
     for (std::uint32_t i = 0; i < s.count; ++i) ++device.calls_by_op[s.ops[i]->id];
     device.ops_run += s.count;
     if (region.fault.is_taken.test()) {
-      sdk::fill_error(err, DS4_E_INVALID_ARGUMENT, region.fault.text.view(), region.fault.id,
+      sdk::fill_error(err, region.fault.code, region.fault.text.view(), region.fault.id,
                       region.fault.tag);
-      return DS4_E_INVALID_ARGUMENT;
+      return region.fault.code;
     }
     return DS4_OK;
   });

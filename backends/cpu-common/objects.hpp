@@ -78,6 +78,9 @@ struct ds4_weight {
   std::uint32_t role = 0;
   std::uint32_t rank = 0;
   std::array<std::uint32_t, 4> extent{};
+  std::uint32_t layer = DS4_NO_LAYER;
+  bool is_streamed =
+      false;  ///< experts that only the host's experts_acquire delivers; no data here
 
   [[nodiscard]] std::uint32_t width() const noexcept { return extent[rank - 1]; }
   /// Rows of `width` values; a rank-1 weight is one row.
@@ -90,6 +93,8 @@ struct ds4_weight {
     const auto shape = ds4::sdk::block_shape(dtype);
     return std::uint64_t{width()} / shape.values * shape.bytes;
   }
+  /// Bytes of one expert of a weight [experts, rows, width].
+  [[nodiscard]] std::uint64_t expert_bytes() const noexcept { return extent[1] * row_bytes(); }
   /// Row r of a weight that is not packed.
   [[nodiscard]] const std::byte* row(std::uint64_t r) const noexcept {
     return data + r * row_bytes();

@@ -1,9 +1,11 @@
 /// Weights keep the source's own layout, in place where the host's pages stay, or are packed into
-/// the backend's layout tile by tile as their bytes arrive.
+/// the backend's layout tile by tile as their bytes arrive. Streamed experts hold no bytes here:
+/// the host keeps them, each packed by itself into what the weight's layout would have made of it.
 #include <algorithm>
 #include <memory>
 
 #include "api.hpp"
+#include "dequant.hpp"
 #include "personality.hpp"
 
 namespace ds4::cpu {
@@ -49,8 +51,18 @@ std::uint64_t source_bytes(const ds4_weight_desc& desc) {
   return bytes;
 }
 
-bool takes(const ds4_weight_desc& desc) noexcept {
-  return (desc.flags & DS4_WEIGHT_STREAMED) == 0;
+bool is_streamed(const ds4_weight_desc& desc) noexcept {
+  return (desc.flags & DS4_WEIGHT_STREAMED) != 0;
+}
+
+/// Only experts can be streamed, and only from a host that delivers them.
+bool takes(const ds4_host_api& host, const ds4_weight_desc& desc) noexcept {
+  if (!is_streamed(desc)) return true;
+  const bool is_expert = desc.role == DS4_ROLE_EXPERT_GATE || desc.role == DS4_ROLE_EXPERT_UP ||
+                         desc.role == DS4_ROLE_EXPERT_DOWN;
+  return is_expert && desc.rank == 3 && is_float_weight(desc.dtype) &&
+         DS4_HAS(ds4_host_api, &host, experts_acquire) &&
+         DS4_HAS(ds4_host_api, &host, experts_release);
 }
 
 /// The layout that a weight gets here; null: the source's own.
@@ -103,6 +115,12 @@ void add_piece(ds4_import& import, std::uint64_t begin, std::uint64_t end) {
   }
 }
 
+/// Whether everything that finish() needs was written: nothing, of streamed experts.
+bool has_all(const ds4_import& i) noexcept {
+  if (i.weight.is_streamed) return i.pieces.empty();
+  return i.pieces.size() == 1 && i.pieces[0].begin == 0 && i.pieces[0].end == i.weight.bytes;
+}
+
 void drop(ds4_import* import) noexcept {
   ds4_device& device = *import->weight.device;
   if (import->weight.owned != nullptr) {
@@ -118,16 +136,21 @@ void drop(ds4_import* import) noexcept {
 ds4_status weight_query(ds4_device* device, const ds4_weight_desc* desc, ds4_weight_answer* out,
                         ds4_error* err) {
   return sdk::fence(err, [&] {
-    sdk::need(device, "device");
+    const ds4_host_api& host = *sdk::need(device, "device").host;
     const ds4_weight_desc& d = sdk::need_struct(desc, "weight description");
     ds4_weight_answer& answer = sdk::need_struct(out, "weight answer");
     const std::uint32_t size = answer.struct_size;
     answer = {};
     answer.struct_size = size;
     sdk::copy_text(answer.fingerprint, personality().fingerprint);
-    source_bytes(d);
-    answer.accepted = takes(d) ? 1 : 0;
+    const std::uint64_t bytes = source_bytes(d);
+    answer.accepted = takes(host, d) ? 1 : 0;
     if (answer.accepted == 0) return;
+    if (is_streamed(d)) {
+      const bool is_down = d.role == DS4_ROLE_EXPERT_DOWN;
+      answer.expert_bytes[is_down ? 1 : 0] = bytes / d.extent[0] * (is_down ? 1 : 2);
+      return;
+    }
     answer.in_place = layout_of(d) == nullptr ? 1 : 0;
     answer.packed_bytes = answer.in_place == 1 ? 0 : d.bytes;
   });
@@ -143,8 +166,9 @@ ds4_status weight_import_begin(ds4_device* device, const ds4_weight_desc* desc, 
       throw sdk::failure(DS4_E_UNSUPPORTED, "import: unknown flags in ", flags);
     }
     const std::uint64_t bytes = source_bytes(source);
-    if (!takes(source)) {
-      throw sdk::failure(DS4_E_UNSUPPORTED, "streamed expert weights are not taken here");
+    if (!takes(*d.host, source)) {
+      throw sdk::failure(DS4_E_UNSUPPORTED,
+                         "only experts of rank 3 are streamed, from a host that delivers them");
     }
     auto made = std::make_unique<ds4_import>();
     made->is_in_place = (flags & DS4_IMPORT_IN_PLACE) != 0;
@@ -156,12 +180,17 @@ ds4_status weight_import_begin(ds4_device* device, const ds4_weight_desc* desc, 
     weight.role = source.role;
     weight.rank = source.rank;
     std::copy_n(source.extent, source.rank, weight.extent.begin());
+    weight.layer = source.layer;
     weight.layout = layout_of(source);
+    weight.is_streamed = is_streamed(source);
+    if (weight.is_streamed && made->is_in_place) {
+      throw sdk::failure(DS4_E_UNSUPPORTED, "import: streamed experts have no place");
+    }
     if (weight.layout != nullptr && made->is_in_place) {
       throw sdk::failure(DS4_E_UNSUPPORTED, "import: this weight is packed, not used in place");
     }
     if (weight.layout != nullptr) made->tile.resize(weight.layout->rows * weight.row_bytes());
-    if (!made->is_in_place) {
+    if (!made->is_in_place && !weight.is_streamed) {
       weight.owned = allocate(*d.host, bytes, "cpu weight");
       weight.data = weight.owned;
       d.count_bytes(DS4_USAGE_WEIGHTS, bytes);
@@ -178,6 +207,9 @@ ds4_status weight_import_write(ds4_import* import, std::uint64_t offset, const v
     if (!sdk::fits(offset, bytes, i.weight.bytes)) {
       throw sdk::failure(DS4_E_INVALID_ARGUMENT, "import: ", bytes, " bytes at ", offset,
                          " go beyond a weight of ", i.weight.bytes, " bytes");
+    }
+    if (i.weight.is_streamed) {
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT, "import: streamed experts stay with the host");
     }
     if (bytes == 0) return;
     const auto& first = sdk::need(static_cast<const std::byte*>(src), "source");
@@ -199,8 +231,7 @@ ds4_status weight_import_write(ds4_import* import, std::uint64_t offset, const v
 ds4_status weight_import_finish(ds4_import* import, ds4_weight** out, ds4_error* err) {
   return sdk::fence(err, [&] {
     ds4_import& i = sdk::need(import, "import");
-    const bool is_whole =
-        i.pieces.size() == 1 && i.pieces[0].begin == 0 && i.pieces[0].end == i.weight.bytes;
+    const bool is_whole = has_all(i);
     if (out == nullptr || !is_whole) {
       const std::uint64_t bytes = i.weight.bytes;
       drop(import);
@@ -233,6 +264,30 @@ void weight_destroy(ds4_weight* weight) {
   }
   delete weight;
   --device.children;
+}
+
+ds4_status weight_pack_expert(const ds4_weight_desc* desc, std::uint32_t expert, const void* src,
+                              void* dst, ds4_error* err) {
+  return sdk::fence(err, [&] {
+    const ds4_weight_desc& d = sdk::need_struct(desc, "weight description");
+    const auto* from = &sdk::need(static_cast<const std::byte*>(src), "source");
+    auto* to = &sdk::need(static_cast<std::byte*>(dst), "target");
+    const std::uint64_t bytes = source_bytes(d);
+    if (d.rank != 3 || expert >= d.extent[0]) {
+      throw sdk::failure(DS4_E_INVALID_ARGUMENT, "there is no expert ", expert, " to pack");
+    }
+    const std::uint64_t expert_bytes = bytes / d.extent[0];
+    const WeightLayout* layout = layout_of(d);
+    if (layout == nullptr) {
+      std::memcpy(to, from, expert_bytes);
+      return;
+    }
+    const std::uint64_t row_bytes = expert_bytes / d.extent[1];
+    const std::uint64_t tile_bytes = layout->rows * row_bytes;
+    for (std::uint64_t at = 0; at < expert_bytes; at += tile_bytes) {
+      layout->pack(from + at, row_bytes, to + at);
+    }
+  });
 }
 
 }  // namespace ds4::cpu

@@ -134,11 +134,18 @@ void check_moe_routed(Check& c, const ds4_op_moe_routed& op) {
   c.rows(op.ids, "ids", kI32, {kAny});
   c.rows(op.weights, "weights", kF32, {op.ids.extent[1]});
   c.rows(op.y, "y", kF32, {width}, Check::Use::output);
-  c.weight(op.gate, "gate", {kAny, kAny, width});
+  c.experts(op.gate, "gate", {kAny, kAny, width});
   if (op.gate == nullptr) return;
   const std::uint32_t experts = op.gate->extent[0];
-  c.weight(op.up, "up", {experts, inner_of(op), width});
-  c.weight(op.down, "down", {experts, width, inner_of(op)});
+  c.experts(op.up, "up", {experts, inner_of(op), width});
+  c.experts(op.down, "down", {experts, width, inner_of(op)});
+  for (const ds4_weight* other : {op.up, op.down}) {
+    if (other == nullptr) continue;
+    c.require(other->is_streamed == op.gate->is_streamed && other->layer == op.gate->layer,
+              "gate, up and down are not streamed alike, from one layer");
+  }
+  c.require(!op.gate->is_streamed || op.up == nullptr || op.up->dtype == op.gate->dtype,
+            "gate and up are streamed in one type");
 }
 
 std::uint64_t work_moe_routed(const ds4_op_moe_routed& op, std::uint64_t rows) {

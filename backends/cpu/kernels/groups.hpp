@@ -41,6 +41,11 @@ class Groups {
   [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t g) const noexcept {
     return {order_ + begin_[g], begin_[g + 1] - begin_[g]};
   }
+  /// The slots of groups [first, end), group after group.
+  [[nodiscard]] std::span<const std::uint32_t> members(std::uint32_t first,
+                                                       std::uint32_t end) const noexcept {
+    return {order_ + begin_[first], begin_[end] - begin_[first]};
+  }
   [[nodiscard]] bool has_group(std::uint32_t slot) const noexcept { return group_[slot] >= 0; }
 
  private:

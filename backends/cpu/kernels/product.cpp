@@ -51,6 +51,36 @@ void decoded_product(const ds4_weight& weight, std::uint64_t first, std::uint32_
   }
 }
 
+struct Quanta {
+  bool has_32 = false;
+  bool has_256 = false;
+};
+
+/// The operand with room for the forms that the weights ask for, nothing brought into them yet.
+Operand empty_operand(const ProductScratch& scratch, const Activations& x,
+                      std::initializer_list<const ds4_weight*> weights, Quanta& quanta) noexcept {
+  Operand operand;
+  operand.x = x;
+  operand.layout = QuantisedLayout(x.width);
+  operand.row = scratch.row;
+  operand.repeats = x.vector_stride == 0 ? x.middle : 1;
+  for (const ds4_weight* weight : weights) {
+    quanta.has_32 = quanta.has_32 || quantum_of(*weight) == Quantum::of_32;
+    quanta.has_256 = quanta.has_256 || quantum_of(*weight) == Quantum::of_256;
+  }
+  if (quanta.has_32) operand.of_32 = scratch.of_32;
+  if (quanta.has_256) operand.of_256 = scratch.of_256;
+  return operand;
+}
+
+void quantise_one(const Operand& operand, const ProductScratch& scratch, Quanta quanta,
+                  std::uint64_t i) noexcept {
+  const float* vector = operand.x.vector(static_cast<std::uint32_t>(i) * operand.repeats);
+  const std::uint64_t at = i * operand.layout.bytes;
+  if (quanta.has_32) quantise(vector, operand.x.width, Quantum::of_32, scratch.of_32 + at);
+  if (quanta.has_256) quantise(vector, operand.x.width, Quantum::of_256, scratch.of_256 + at);
+}
+
 }  // namespace
 
 Quantum quantum_of(const ds4_weight& weight) noexcept {
@@ -64,26 +94,24 @@ Quantum quantum_of(const ds4_weight& weight) noexcept {
 
 Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
                      std::initializer_list<const ds4_weight*> weights) noexcept {
-  Operand operand;
-  operand.x = x;
-  operand.layout = QuantisedLayout(x.width);
-  operand.row = scratch.row;
-  operand.repeats = x.vector_stride == 0 ? x.middle : 1;
-  bool has_32 = false;
-  bool has_256 = false;
-  for (const ds4_weight* weight : weights) {
-    has_32 = has_32 || quantum_of(*weight) == Quantum::of_32;
-    has_256 = has_256 || quantum_of(*weight) == Quantum::of_256;
-  }
-  if (!has_32 && !has_256) return operand;
-  if (has_32) operand.of_32 = scratch.of_32;
-  if (has_256) operand.of_256 = scratch.of_256;
+  Quanta quanta;
+  const Operand operand = empty_operand(scratch, x, weights, quanta);
+  if (!quanta.has_32 && !quanta.has_256) return operand;
   const sdk::Part part = c.share(x.count / operand.repeats);
+  for (std::uint64_t i = part.begin; i < part.end; ++i) quantise_one(operand, scratch, quanta, i);
+  c.barrier();
+  return operand;
+}
+
+Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
+                     std::initializer_list<const ds4_weight*> weights,
+                     std::span<const std::uint32_t> only) noexcept {
+  Quanta quanta;
+  const Operand operand = empty_operand(scratch, x, weights, quanta);
+  if (!quanta.has_32 && !quanta.has_256) return operand;
+  const sdk::Part part = c.share(only.size());
   for (std::uint64_t i = part.begin; i < part.end; ++i) {
-    const float* vector = x.vector(static_cast<std::uint32_t>(i) * operand.repeats);
-    const std::uint64_t at = i * operand.layout.bytes;
-    if (has_32) quantise(vector, x.width, Quantum::of_32, scratch.of_32 + at);
-    if (has_256) quantise(vector, x.width, Quantum::of_256, scratch.of_256 + at);
+    quantise_one(operand, scratch, quanta, only[i]);
   }
   c.barrier();
   return operand;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "activations.hpp"
 #include "cpu-common/context.hpp"
@@ -53,6 +54,10 @@ Quantum quantum_of(const ds4_weight& weight) noexcept;
 /// all of it. `x` must be complete, and nobody may still read an operand of the same scratch.
 Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
                      std::initializer_list<const ds4_weight*> weights) noexcept;
+/// The same for a product that takes the vectors `only` of x, each different, and no other.
+Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
+                     std::initializer_list<const ds4_weight*> weights,
+                     std::span<const std::uint32_t> only) noexcept;
 
 /// out[16 * c + i] = weight row (first + i) . vector columns[c], for `rows` <= 16 rows and `count`
 /// <= kMostColumns vectors. `first` begins a tile.

@@ -1,6 +1,9 @@
 /// moe_routed: the routed experts of each row (model.md 3.12); contract in ds4/ops.h.
 #include <algorithm>
 #include <span>
+#include <utility>
+
+#include "cpu-common/streamed_experts.hpp"
 
 #include "../kernels/gated_unit.hpp"
 #include "../kernels/groups.hpp"
@@ -13,6 +16,9 @@ namespace {
 /// Phase 1 shares out the inner units of every expert, phase 2 the outputs; an expert's weights are
 /// read once for all rows of the step that chose it. The sum over k ascends. A *slot* is one
 /// choice: row * k + its place among the row's experts.
+///
+/// Streamed experts come in groups, each with both phases: the outputs of every slot are kept until
+/// the last group is through, and then summed in the same order.
 struct Layout {
   float* gate;  ///< shared: [slots, inner], then the unit's values
   float* up;    ///< shared: [slots, inner]
@@ -20,42 +26,58 @@ struct Layout {
   ProductScratch of_middle;
   Groups groups;
   float* sums;  ///< [slots, kTileRows] of one tile of outputs
+  cpu::StreamedExperts streamed;
+  float* outputs;  ///< shared, streamed: [slots, width]
   Layout(Arena& shared, Arena& local, const ds4_op_moe_routed& op)
       : gate(shared.take<float>(slots_of(op), inner_of(op))),
         up(shared.take<float>(slots_of(op), inner_of(op))),
         of_v(shared, local, width_of(op.v), most_rows(op.rows, op.ids)),
         of_middle(shared, local, inner_of(op), slots_of(op)),
         groups(local, slots_of(op), experts_of(op)),
-        sums(local.take<float>(slots_of(op), kTileRows)) {}
+        sums(local.take<float>(slots_of(op), kTileRows)),
+        streamed(shared, local, op),
+        outputs(shared.take<float>(is_streamed(op) ? slots_of(op) : 0, width_of(op.y))) {}
+  static bool is_streamed(const ds4_op_moe_routed& op) {
+    return op.gate != nullptr && op.gate->is_streamed;
+  }
 };
 
-/// Fills `gate` for this thread's inner units: the gated unit times the row's weight.
-void run_inner(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
-               const sdk::RowRange& rows) {
+/// The vectors of v as the slots name them.
+Operand operand_of_v(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
+                     const sdk::RowRange& rows) {
   const Bytes v = Context::bytes(op.v);
+  // One vector a row, whichever of its slots asks.
+  Activations vectors = parts_of(v, rows, width_of(op.ids), v.width);
+  vectors.vector_stride = 0;
+  return make_operand(c, at.of_v, vectors, {op.gate, op.up});
+}
+
+/// Fills `gate` for this thread's inner units of one expert, whose rows begin at `from`: the gated
+/// unit times the row's weight.
+void run_inner(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
+               const sdk::RowRange& rows, const Operand& x,
+               const std::pair<const ds4_weight&, const ds4_weight&>& gate_up, std::uint64_t from,
+               std::span<const std::uint32_t> members) {
   const Bytes weights = Context::bytes(op.weights);
   const std::uint32_t k = width_of(op.ids);
   const std::uint64_t inner = inner_of(op);
   const sdk::Part units = share_of_rows(c, inner);
-  // One vector a row, whichever of its slots asks.
-  Activations vectors = parts_of(v, rows, k, v.width);
-  vectors.vector_stride = 0;
-  const Operand x = make_operand(c, at.of_v, vectors, {op.gate, op.up});
-  for (std::uint32_t e = 0; e < experts_of(op); ++e) {
-    const std::span<const std::uint32_t> members = at.groups.members(e);
-    const auto put = [&](float* to) {
-      return [to, inner](std::uint64_t o, std::uint32_t n, std::uint32_t slot, const float* sums) {
-        std::copy_n(sums, n, to + slot * inner + o);
-      };
+  const auto put = [&](float* to) {
+    return [to, inner](std::uint64_t o, std::uint32_t n, std::uint32_t slot, const float* sums) {
+      std::copy_n(sums, n, to + slot * inner + o);
     };
-    each_product_of(c, *op.gate, e * inner, inner, x, members, put(at.gate));
-    each_product_of(c, *op.up, e * inner, inner, x, members, put(at.up));
-    for (const std::uint32_t slot : members) {
-      float* gate = at.gate + slot * inner + units.begin;
-      gated_units(gate, at.up + slot * inner + units.begin, op.limit,
-                  f32(weights.row(rows.first + slot / k))[slot % k], gate, units.end - units.begin);
-    }
+  };
+  each_product_of(c, gate_up.first, from, inner, x, members, put(at.gate));
+  each_product_of(c, gate_up.second, from, inner, x, members, put(at.up));
+  for (const std::uint32_t slot : members) {
+    float* gate = at.gate + slot * inner + units.begin;
+    gated_units(gate, at.up + slot * inner + units.begin, op.limit,
+                f32(weights.row(rows.first + slot / k))[slot % k], gate, units.end - units.begin);
   }
+}
+
+Activations middle_of(const ds4_op_moe_routed& op, const Layout& at, const sdk::RowRange& rows) {
+  return contiguous(at.gate, rows.count * width_of(op.ids), inner_of(op));
 }
 
 /// Fills this thread's outputs of y, a tile of them at a time.
@@ -63,9 +85,7 @@ void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
                const sdk::RowRange& rows) {
   const Bytes y = Context::bytes(op.y);
   const std::uint32_t k = width_of(op.ids);
-  const std::uint32_t inner = inner_of(op);
-  const Operand x =
-      make_operand(c, at.of_middle, contiguous(at.gate, rows.count * k, inner), {op.down});
+  const Operand x = make_operand(c, at.of_middle, middle_of(op, at, rows), {op.down});
   std::fill_n(at.sums, std::uint64_t{rows.count} * k * kTileRows, 0.0F);
   const sdk::Part tiles = c.share(tiles_of(y.width));
   for (std::uint64_t t = tiles.begin; t < tiles.end; ++t) {
@@ -89,8 +109,51 @@ void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
   }
 }
 
+/// Sums the outputs of the slots into this thread's part of y: what it wrote itself.
+void sum_outputs(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
+                 const sdk::RowRange& rows) {
+  const Bytes y = Context::bytes(op.y);
+  const std::uint32_t k = width_of(op.ids);
+  const sdk::Part columns = share_of_rows(c, y.width);
+  for (std::uint32_t i = 0; i < rows.count; ++i) {
+    float* out = f32(y.row(rows.first + i));
+    std::fill(out + columns.begin, out + columns.end, 0.0F);
+    for (std::uint32_t slot = i * k; slot < (i + 1) * k; ++slot) {
+      const float* from = at.outputs + std::uint64_t{slot} * y.width;
+      // A slot without an expert adds the zero that the resident sum adds.
+      const bool is_there = at.groups.has_group(slot);
+      for (std::uint64_t o = columns.begin; o < columns.end; ++o) {
+        out[o] += is_there ? from[o] : 0.0F;
+      }
+    }
+  }
+}
+
+void run_streamed(Context& c, const ds4_op_moe_routed& op, Layout& at, const sdk::RowRange& rows) {
+  const std::uint64_t width = width_of(op.y);
+  const Operand v = operand_of_v(c, op, at, rows);
+  const auto is_chosen = [&](std::uint32_t e) { return !at.groups.members(e).empty(); };
+  const auto run_group = [&](const cpu::StreamedExperts::Group& group) {
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      const cpu::StreamedExpert expert = at.streamed.expert(op, i);
+      run_inner(c, op, at, rows, v, {expert.gate, expert.up}, 0, at.groups.members(expert.id));
+    }
+    c.barrier();
+    const Operand x = make_operand(c, at.of_middle, middle_of(op, at, rows), {op.down},
+                                   at.groups.members(group.begin, group.end));
+    for (std::uint32_t i = 0; i < group.count; ++i) {
+      const cpu::StreamedExpert expert = at.streamed.expert(op, i);
+      each_product_of(c, expert.down, 0, width, x, at.groups.members(expert.id),
+                      [&](std::uint64_t o, std::uint32_t n, std::uint32_t slot, const float* sums) {
+                        std::copy_n(sums, n, at.outputs + slot * width + o);
+                      });
+    }
+  };
+  if (at.streamed.each_group(c, op, is_chosen, run_group)) sum_outputs(c, op, at, rows);
+}
+
 void run(Context& c, const ds4_op_moe_routed& op, const sdk::RowRange& rows) {
-  const Layout at(c.shared, c.local, op);
+  Layout at(c.shared, c.local, op);
   const Bytes ids = Context::bytes(op.ids);
   const std::uint32_t experts = experts_of(op);
   at.groups.sort(rows.count * ids.width, experts, [&](std::uint32_t slot) {
@@ -99,7 +162,12 @@ void run(Context& c, const ds4_op_moe_routed& op, const sdk::RowRange& rows) {
     if (id < -1 || id >= std::int64_t{experts}) c.bad_index("ids", r, id, experts);
     return id;
   });
-  run_inner(c, op, at, rows);
+  if (Layout::is_streamed(op)) return run_streamed(c, op, at, rows);
+  const Operand v = operand_of_v(c, op, at, rows);
+  for (std::uint32_t e = 0; e < experts; ++e) {
+    run_inner(c, op, at, rows, v, {*op.gate, *op.up}, e * std::uint64_t{inner_of(op)},
+              at.groups.members(e));
+  }
   c.barrier();
   run_outer(c, op, at, rows);
 }
