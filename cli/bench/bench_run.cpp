@@ -40,6 +40,9 @@ std::string row_line(const BenchRow& row) {
   if (row.roofline_tps > 0) {
     line += ", " + cli::decimals(row.ratio, 3) + " of the roofline";
   }
+  if (row.expert_hit_rate > 0 || row.expert_bytes_read > 0) {
+    line += ", expert hit rate " + cli::decimals(row.expert_hit_rate, 3);
+  }
   return line;
 }
 

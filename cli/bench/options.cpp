@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/expert_cache.hpp"
 #include "common/numbers.hpp"
 
 namespace ds4::bench {
@@ -150,6 +151,7 @@ OptionTable make_option_table(BenchOptions& options) {
       "the memory of this machine allows, probed in the same process.");
   cli::declare_runtime_options(table, options.runtime);
   cli::declare_plan_option(table, options.runtime);
+  cli::declare_expert_option(table, options.runtime);
   declare_prompt(table, options);
   declare_sweep(table, options);
   declare_results(table, options);

@@ -51,6 +51,10 @@ constexpr std::array kColumns = {
     real("ratio", 7, &BenchRow::ratio),
     real("prefill_roofline_tps", 3, &BenchRow::prefill_roofline_tps),
     real("prefill_ratio", 7, &BenchRow::prefill_ratio),
+    real("expert_hit_rate", 4, &BenchRow::expert_hit_rate),
+    real("expert_read_ahead", 4, &BenchRow::expert_read_ahead),
+    real("expert_wait_s", 3, &BenchRow::expert_wait_s),
+    bytes("expert_bytes_read", &BenchRow::expert_bytes_read),
 };
 constexpr std::string_view kBackend = "backend";
 

@@ -87,6 +87,7 @@ class Walk {
     std::vector<double> times;
     std::vector<std::int32_t> decoded;
     std::int32_t token = likeliest(logits, sweep_.end_token);
+    engine_.reset_expert_counts();
     for (std::uint32_t i = 0; i < options_.generated; ++i) {
       if (sweep_.cancelled && sweep_.cancelled()) return fail(Errc::cancelled, "interrupted");
       const auto begin = Clock::now();
@@ -99,6 +100,7 @@ class Walk {
       decoded.push_back(token);
       token = likeliest(next, sweep_.end_token);
     }
+    if (const auto experts = engine_.expert_report()) add_experts(row, experts->counts);
     const double total = std::accumulate(times.begin(), times.end(), 0.0);
     row.gen_tokens = options_.generated;
     row.gen_tps = per_second(row.gen_tokens, total);
@@ -112,6 +114,14 @@ class Walk {
     if (row.roofline_tps > 0) row.ratio = row.gen_steady_tps / row.roofline_tps;
     if (sweep_.on_decoded) sweep_.on_decoded(decoded);
     return {};
+  }
+
+  static void add_experts(BenchRow& row, const ExpertCacheCounts& counts) {
+    const auto asked = static_cast<double>(counts.hits + counts.misses);
+    row.expert_hit_rate = counts.hit_rate();
+    row.expert_read_ahead = asked > 0 ? static_cast<double>(counts.read_ahead) / asked : 0;
+    row.expert_wait_s = counts.waited_seconds;
+    row.expert_bytes_read = counts.bytes_read;
   }
 
   void add_ceilings(BenchRow& row) const {

@@ -68,6 +68,13 @@ void add_devices(Table& table, const MemoryPlan& plan) {
   table.text("on the host");
 }
 
+void add_experts(Table& table, const ExpertMemory& experts) {
+  std::string note = " (" + std::to_string(experts.held) + " of ";
+  note += std::to_string(experts.all) + " routed experts; their tensors take ";
+  note += memory_text(experts.tensor_bytes) + ")";
+  table.line("expert cache", experts.bytes(), note);
+}
+
 void add_shadow(Table& table, const ShadowMemory& shadow) {
   std::string note = " (weights copied " + memory_text(shadow.weights.on_device());
   note += ", in place " + memory_text(shadow.weights.in_place - shadow.in_place_shared);
@@ -87,7 +94,7 @@ std::string verdict(const PlanReport& report) {
 
 Result<PlanReport> PlanReport::make(const MemoryPlanner& planner, MemoryLimits limits) {
   PlanReport report;
-  DS4_TRY(report.plan, planner.plan());
+  DS4_TRY(report.plan, planner.best_plan(limits));
   report.limits = std::move(limits);
   report.largest_context = report.plan.context;
   if (!ds4::fits(report.plan, report.limits)) {
@@ -109,6 +116,7 @@ std::string plan_text(const PlanReport& report) {
   if (plan.streams != 0) table.line("streams between devices", plan.streams);
   table.line("host logits", plan.host_logits);
   table.line("program, vocabulary, header", plan.program);
+  if (plan.experts) add_experts(table, *plan.experts);
   if (plan.shadow) add_shadow(table, *plan.shadow);
   if (plan.device_bytes() != 0) {
     table.line(plan.devices.size() == 1 && !plan.shadow ? "total on the device"
@@ -195,6 +203,16 @@ void plan_members(JsonWriter& json, const PlanReport& report) {
   if (plan.devices.size() > 1) json.key("streams").unsigned_integer(plan.streams);
   json.key("host_logits").unsigned_integer(plan.host_logits);
   json.key("program").unsigned_integer(plan.program);
+  if (plan.experts) {
+    json.key("expert_cache").begin_object();
+    json.key("bytes").unsigned_integer(plan.experts->bytes());
+    json.key("held").unsigned_integer(plan.experts->held);
+    json.key("experts").unsigned_integer(plan.experts->all);
+    json.key("slot_bytes").unsigned_integer(plan.experts->slot_bytes);
+    json.key("tensor_bytes").unsigned_integer(plan.experts->tensor_bytes);
+    json.key("weights_do_not_fit").boolean(plan.experts->is_forced);
+    json.end_object();
+  }
   if (plan.shadow) {
     const ShadowMemory& shadow = *plan.shadow;
     json.key("shadow").begin_object();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/expert_cache.hpp"
 #include "common/log_sink.hpp"
 #include "common/progress.hpp"
 #include "engine/memory_planner.hpp"
@@ -21,6 +22,7 @@ std::shared_ptr<plugins::HostApi> make_host(const RuntimeOptions& options, std::
   host.log = log;
   host.log_level = options.log_level;
   host.options = options.backend_options;
+  host.lends_experts = true;
   return std::make_shared<plugins::HostApi>(std::move(host));
 }
 
@@ -198,6 +200,7 @@ EngineOptions engine_options(const RuntimeOptions& options, const LogSink& log) 
   engine.logits_rows = 1;
   engine.prefill_rows = std::min(options.prefill_chunk, options.context);
   engine.roundings = options.roundings;
+  engine.experts = options.experts;
   engine.log = log;
   return engine;
 }
@@ -226,6 +229,9 @@ Result<std::unique_ptr<Engine>> open_engine(const Console& console, ModelFile mo
   DS4_TRY(EngineDevices placed, devices.for_layers(model.config().layers));
   DS4_TRY(const std::string line, context_line(model.config(), options, placed));
   console.note(line);
+  options.on_plan = [&console](const MemoryPlan& plan) {
+    if (plan.experts) console.note(expert_line(plan));
+  };
   LoadProgressLine progress(console);
   options.on_load = [&progress](const LoadProgress& now) { progress.update(now.done, now.total); };
   DS4_TRY(std::unique_ptr<Engine> engine,

@@ -10,6 +10,7 @@
 #include "common/console.hpp"
 #include "common/environment.hpp"
 #include "common/option_table.hpp"
+#include "engine/expert_options.hpp"
 #include "loader/search_options.hpp"
 #include "plan/plan.hpp"
 #include "registry/placement.hpp"
@@ -40,6 +41,7 @@ struct RuntimeOptions {
   Roundings roundings;
   LogLevel log_level = LogLevel::warning;
   ColorMode color = ColorMode::automatic;
+  ExpertCacheOptions experts;  ///< --expert-cache
   std::optional<ShadowRequest> shadow;
   bool shows_plan = false;  ///< --plan
   bool shows_version = false;

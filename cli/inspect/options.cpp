@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "common/expert_cache.hpp"
+
 namespace ds4::inspect {
 namespace {
 
@@ -81,6 +83,7 @@ cli::OptionTable make_option_table(InspectOptions& options, std::vector<std::str
   });
   cli::declare_runtime_options(table, options.runtime);
   cli::declare_plan_option(table, options.runtime);
+  cli::declare_expert_option(table, options.runtime);
   table.flag("--json", Topic::common, "print JSON instead of text",
              [&options] { options.prints_json = true; });
   table.value("--filter", "GLOB", Topic::common,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/expert_cache.hpp"
 #include "common/numbers.hpp"
 #include "common/shadow.hpp"
 
@@ -178,6 +179,7 @@ OptionTable make_option_table(RunOptions& options) {
       "follows that of -p.");
   cli::declare_runtime_options(table, options.runtime);
   cli::declare_plan_option(table, options.runtime);
+  cli::declare_expert_option(table, options.runtime);
   declare_prompt_options(table, options);
   declare_output_options(table, options);
   declare_session_options(table, options);

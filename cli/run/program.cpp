@@ -115,6 +115,7 @@ ExitCode run_model(const cli::Console& console, const RunOptions& options,
       : maybe_prompt != nullptr      ? run_one_shot(console, options, **session, *maybe_prompt)
                                      : run_chat(console, options, **session, environment.home);
   (*session)->say_shadow(console);
+  if (!options.hides_timing) (*session)->say_experts(console);
   if (!done) return report_error(console, done.error());
   if (!options.kv_save.empty()) {
     if (auto saved = (*session)->save_state(options.kv_save); !saved) {

@@ -42,10 +42,10 @@ std::string memory_text() {
 
 std::string memory_line(const MemoryReport& memory) {
   std::ostringstream out;
-  out << "memory: weights " << mib(memory.weights) << ", in place " << mib(memory.weights_in_place)
-      << ", rings " << mib(memory.rings) << ", pages " << mib(memory.pages) << ", activations "
-      << mib(memory.activations) << ", workspace " << mib(memory.workspace) << ", step "
-      << mib(memory.step) << "\n";
+  out << "memory: weights " << mib(memory.weights) << ", expert cache " << mib(memory.expert_cache)
+      << ", in place " << mib(memory.weights_in_place) << ", rings " << mib(memory.rings)
+      << ", pages " << mib(memory.pages) << ", activations " << mib(memory.activations)
+      << ", workspace " << mib(memory.workspace) << ", step " << mib(memory.step) << "\n";
   return out.str();
 }
 

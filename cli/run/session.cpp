@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/expert_cache.hpp"
 #include "common/shadow.hpp"
 #include "engine/session_file.hpp"
 
@@ -70,9 +71,14 @@ void Session::say_shadow(const cli::Console& console) const {
   if (report) cli::say_shadow(console, log_, *report);
 }
 
+void Session::say_experts(const cli::Console& console) const {
+  if (engine_) cli::say_experts(console, *engine_);
+}
+
 Result<void> Session::resize(const cli::Console& console, const RunOptions& options) {
   model_.reset();
   say_shadow(console);
+  say_experts(console);
   engine_.reset();
   return load(console, options);
 }

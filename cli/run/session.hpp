@@ -43,6 +43,8 @@ class Session {
   [[nodiscard]] bool has_finding() const;
   /// Says what a shadow has compared, if there is one.
   void say_shadow(const cli::Console& console) const;
+  /// Says what an expert cache did, if there is one.
+  void say_experts(const cli::Console& console) const;
   [[nodiscard]] bool is_open() const noexcept { return model_.has_value(); }
 
  private:

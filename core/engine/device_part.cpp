@@ -122,8 +122,9 @@ Result<void> DevicePart::allocate_steps(std::uint64_t planned_workspace) {
   return {};
 }
 
-Result<void> DevicePart::load(const WeightProgress& progress) {
-  DS4_TRY(weights_, load_weights(*shape.model, *device, share, shape.options->log, progress));
+Result<void> DevicePart::load(const WeightProgress& progress, Experts experts) {
+  DS4_TRY(weights_,
+          load_weights(*shape.model, *device, share, shape.options->log, progress, experts));
   memory.weights = weights_.device_bytes;
   memory.weights_in_place = weights_.in_place_bytes;
   return {};

@@ -49,7 +49,7 @@ class DevicePart {
   // device_part.cpp: opening, in this order.
   /// Takes all memory but that of the weights; waits. `planned`: of this device.
   Result<void> allocate(const KvStore& store, const DeviceMemory& planned);
-  Result<void> load(const WeightProgress& progress);
+  Result<void> load(const WeightProgress& progress, Experts experts);
   /// Plans every stage over the buffers and weights that exist.
   Result<void> build_plans();
 

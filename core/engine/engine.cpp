@@ -16,6 +16,7 @@ MemoryReport& MemoryReport::operator+=(const MemoryReport& other) {
   activations += other.activations;
   workspace += other.workspace;
   step += other.step;
+  expert_cache += other.expert_cache;
   return *this;
 }
 

@@ -10,6 +10,8 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "engine/expert_cache.hpp"
+#include "engine/expert_options.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/shadow_options.hpp"
 #include "kv/kv_store.hpp"
@@ -46,8 +48,10 @@ struct EngineOptions {
   std::uint32_t restore_points = 8;   ///< states to go back to, of all sessions together
   Roundings roundings;
   Selections selections = Selections::internal;
-  ShadowOptions shadow;  ///< a second device that checks every op; none by default
+  ExpertCacheOptions experts;  ///< what of the routed experts is in memory
+  ShadowOptions shadow;        ///< a second device that checks every op; none by default
   LogSink log;
+  std::function<void(const MemoryPlan&)> on_plan;  ///< once, before anything is taken
   std::function<void(const LoadProgress&)> on_load;
 };
 
@@ -112,8 +116,17 @@ struct MemoryReport {
   std::uint64_t activations = 0;
   std::uint64_t workspace = 0;
   std::uint64_t step = 0;
+  std::uint64_t expert_cache = 0;  ///< on the host, filled as experts are chosen
 
   MemoryReport& operator+=(const MemoryReport& other);
+};
+
+/// What an engine's cache of routed experts did so far.
+struct ExpertReport {
+  std::uint64_t held = 0;   ///< experts that it has room for
+  std::uint64_t all = 0;    ///< of the model
+  std::uint64_t bytes = 0;  ///< of that room
+  ExpertCacheCounts counts;
 };
 
 /// A span of the pass as an engine runs it.
@@ -157,6 +170,11 @@ class Engine {
   /// What the shadow has compared so far; nothing without EngineOptions::shadow.
   [[nodiscard]] std::optional<ShadowReport> shadow_report() const;
 
+  /// What the expert cache did; nothing where all experts are in memory.
+  [[nodiscard]] std::optional<ExpertReport> expert_report() const;
+  /// Has expert_report() count from here on.
+  void reset_expert_counts() noexcept;
+
   /// An empty session. Errors: out_of_memory when all slots are in use.
   Result<SessionId> create_session();
   void close_session(SessionId session);
@@ -169,7 +187,8 @@ class Engine {
   ///
   /// Errors: invalid_argument (malformed request: nothing has changed), out_of_memory (no page
   /// left, with who holds them: nothing has changed), device failures (each session named is where
-  /// it was, if its rings still hold that, else at a restore point, else empty), internal with
+  /// it was, if its rings still hold that, else at a restore point, else empty), io when an expert
+  /// cannot be read (the same), internal with
   /// ShadowFinding::text when a shadow finds an op out of tolerance (the same).
   Result<StepOutput> step(const StepRequest& request);
 

@@ -18,6 +18,7 @@ Result<void> Engine::State::open() {
   DS4_CHECK(allocate_results());
   DS4_CHECK(load_parts());
   for (const auto& part : parts) memory += part->memory;
+  if (expert_cache) memory.expert_cache = memory_plan.experts->bytes();
   return open_shadow();
 }
 
@@ -35,7 +36,8 @@ Result<void> Engine::State::plan_memory() {
     all.push_back(options.shadow.device);
   }
   DS4_TRY(memory_plan, planner.fitting_plan(memory_limits(all)));
-  return {};
+  if (options.on_plan) options.on_plan(memory_plan);
+  return memory_plan.experts ? open_experts(*planner.experts()) : Result<void>{};
 }
 
 Result<void> Engine::State::check_options() const {
@@ -152,14 +154,16 @@ Result<void> Engine::State::allocate_results() {
 
 Result<void> Engine::State::load_parts() {
   LoadProgress progress;
-  for (const WeightItem& item : weight_items(model)) progress.total += item.tensor->bytes;
+  const Experts placed = expert_cache ? Experts::streamed : Experts::resident;
+  progress.total = bytes_to_load(weight_items(model), placed);
   for (const auto& part : parts) {
     const std::uint64_t before = progress.done;
-    DS4_CHECK(part->load([&](std::uint64_t done, std::uint64_t, std::string_view tensor) {
+    const auto say = [&](std::uint64_t done, std::uint64_t, std::string_view tensor) {
       progress.done = before + done;
       progress.tensor = tensor;
       if (options.on_load) options.on_load(progress);
-    }));
+    };
+    DS4_CHECK(part->load(say, placed));
     DS4_CHECK(part->build_plans());
   }
   return {};

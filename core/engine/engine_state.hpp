@@ -6,6 +6,7 @@
 
 #include "engine/device_part.hpp"
 #include "engine/engine.hpp"
+#include "engine/expert_layout.hpp"
 #include "engine/memory_planner.hpp"
 #include "engine/shadow.hpp"
 #include "kv/kv_layout.hpp"
@@ -47,6 +48,12 @@ struct StepSegments {
   }
 };
 
+/// Experts by token of a layer that routes so.
+struct ExpertTable {
+  std::uint32_t layer = 0;
+  std::vector<std::int32_t> ids;  ///< [vocab, experts of a token]
+};
+
 /// Everything an engine owns. Members that hold device objects come after what their copies read
 /// and write, so that they go first.
 struct Engine::State {
@@ -77,6 +84,9 @@ struct Engine::State {
   Result<void> restore(SessionState& session, std::span<const std::byte> bytes,
                        std::string_view name);
 
+  // engine_experts.cpp
+  [[nodiscard]] std::optional<ExpertReport> expert_report() const;
+
   [[nodiscard]] DevicePart& part_of(std::uint32_t layer) {
     return *parts[devices.placement.layers[layer]];
   }
@@ -88,8 +98,14 @@ struct Engine::State {
   ModelFile model;
   EngineDevices devices;
   EngineOptions options;
-  MemoryPlan memory_plan;  // what was decided before anything was taken
-  MemoryReport memory;     // what was taken
+  // Readers of the cache use model and devices; backends use the cache while it is lent.
+  std::unique_ptr<ExpertCache> expert_cache;  // null: all are in memory
+  plugins::ExpertLoan expert_loan;
+  std::vector<ExpertTable> expert_tables;
+  std::vector<std::int32_t> foretold;     // experts of one layer; sized at open
+  std::vector<std::uint8_t> is_foretold;  // by expert
+  MemoryPlan memory_plan;                 // what was decided before anything was taken
+  MemoryReport memory;                    // what was taken
 
   KvLayout kv;  // of the whole model: what pages and slots mean; where rows lie the parts know
   StepGeometry geometry;
@@ -126,6 +142,11 @@ struct Engine::State {
   Result<void> allocate_results();
   Result<void> load_parts();
   Result<void> open_shadow();
+
+  // engine_experts.cpp
+  Result<void> open_experts(const ExpertLayout& layout);
+  Result<void> read_expert_tables();
+  void foretell_experts();
 
   // engine_step.cpp
   Result<void> collect(const StepRequest& request);

@@ -202,6 +202,7 @@ Result<void> Engine::State::run(std::size_t step_class, const StepRequest& reque
   StepBlock& block = blocks[step_class];
   write_step(block.layout, geometry, segments.decode,
              segments.prefill ? &*segments.prefill : nullptr, serial++, block.words);
+  if (expert_cache) foretell_experts();
   const ModelConfig& config = model.config();
   const std::size_t floats = std::size_t{segments.rows()} * config.streams * config.width;
   const std::size_t count = stages_to_run();

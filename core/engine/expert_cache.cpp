@@ -1,15 +1,17 @@
 #include "engine/expert_cache.hpp"
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,7 +36,8 @@ struct Slot {
   std::uint32_t pins = 0;  // tickets, and acquire() calls that wait for it
   std::uint32_t uses = 0;  // halved now and then
   std::uint64_t last_use = 0;
-  bool is_ahead = false;  // loaded for a prefetch, not used yet
+  bool is_ahead = false;            // loaded for a prefetch, not used yet
+  std::uint64_t awaited_until = 0;  // by the clock of uses: foretold, and not used since
 };
 
 /// Address space that is filled as experts come.
@@ -65,9 +68,12 @@ class Arena {
 struct ExpertCache::State {
   State(ExpertSource from, std::uint32_t count)
       : source(std::move(from)),
-        arena(std::size_t{count} * slot_bytes(source)),
+        stride(slot_bytes(source.layers)),
+        arena(std::size_t{count} * stride),
         slots(count),
-        places(std::size_t{source.layers} * source.experts, kNone) {
+        places(source.layers.size() * source.experts, kNone) {
+    empty.reserve(count);
+    queue.reserve(count);
     for (std::uint32_t i = count; i > 0; --i) empty.push_back(i - 1);
   }
 
@@ -75,11 +81,12 @@ struct ExpertCache::State {
     return places[std::size_t{layer} * source.experts + expert];
   }
 
-  [[nodiscard]] std::span<std::byte> gate_up(std::uint32_t slot) const {
-    return {arena.at(std::size_t{slot} * slot_bytes(source)), source.gate_up_bytes};
+  [[nodiscard]] std::span<std::byte> gate_up(std::uint32_t slot, std::uint32_t layer) const {
+    return {arena.at(std::size_t{slot} * stride), source.layers[layer].gate_up};
   }
-  [[nodiscard]] std::span<std::byte> down(std::uint32_t slot) const {
-    return {gate_up(slot).data() + round_up(source.gate_up_bytes, kCacheLine), source.down_bytes};
+  [[nodiscard]] std::span<std::byte> down(std::uint32_t slot, std::uint32_t layer) const {
+    const std::span<std::byte> before = gate_up(slot, layer);
+    return {before.data() + round_up(before.size(), kCacheLine), source.layers[layer].down};
   }
   static constexpr std::uint64_t kCacheLine = 64;
 
@@ -100,9 +107,7 @@ struct ExpertCache::State {
     return victim;
   }
 
-  [[nodiscard]] bool is_awaited(const Slot& slot) const {
-    return slot.is_ahead && clock - slot.last_use < kAheadUses;
-  }
+  [[nodiscard]] bool is_awaited(const Slot& slot) const { return slot.awaited_until > clock; }
 
   static bool is_less_wanted(const Slot& a, const Slot& b) {
     return a.uses != b.uses ? a.uses < b.uses : a.last_use < b.last_use;
@@ -112,10 +117,18 @@ struct ExpertCache::State {
   std::optional<std::uint32_t> start(std::uint32_t layer, std::uint32_t expert, bool is_ahead) {
     const std::optional<std::uint32_t> index = take_slot();
     if (!index) return std::nullopt;
-    slots[*index] = {Slot::Kind::loading, layer, expert, 0, 0, ++clock, is_ahead};
+    ++clock;
+    slots[*index] = {Slot::Kind::loading,
+                     layer,
+                     expert,
+                     0,
+                     0,
+                     clock,
+                     is_ahead,
+                     is_ahead ? clock + kAheadUses : 0};
     place(layer, expert) = *index;
     // What somebody waits for goes before what somebody may want.
-    is_ahead ? queue.push_back(*index) : queue.push_front(*index);
+    queue.insert(is_ahead ? queue.end() : queue.begin(), *index);
     work.notify_one();
     return index;
   }
@@ -124,13 +137,13 @@ struct ExpertCache::State {
   void hurry(std::uint32_t index) {
     const auto queued = std::find(queue.begin(), queue.end(), index);
     if (queued == queue.end()) return;
-    queue.erase(queued);
-    queue.push_front(index);
+    std::rotate(queue.begin(), queued, queued + 1);
   }
 
   void use(Slot& slot) {
     slot.last_use = ++clock;
     slot.is_ahead = false;
+    slot.awaited_until = 0;
     ++slot.uses;
     if (++uses < kUsesPerHalving * slots.size()) return;
     uses = 0;
@@ -143,21 +156,42 @@ struct ExpertCache::State {
     if (!pinned.empty()) changed.notify_all();
   }
 
-  void read_experts() {
+  /// As many of `count` as the system gives; false: none.
+  bool start_readers(std::uint32_t count) {
+    // Signals belong to the main thread.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      readers.reserve(count);
+      for (std::uint32_t i = 0; i < count; ++i) {
+        readers.emplace_back([this, i] { read_experts(i); });
+      }
+    } catch (const std::system_error&) {
+      // Fewer read as well, only later.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return !readers.empty();
+  }
+
+  void read_experts(std::uint32_t reader) {
+    pthread_setname_np(pthread_self(), "ds4:experts");
     std::unique_lock lock(mutex);
     for (;;) {
       work.wait(lock, [this] { return stops || !queue.empty(); });
       if (stops) return;
       const std::uint32_t index = queue.front();
-      queue.pop_front();
+      queue.erase(queue.begin());
       Slot& slot = slots[index];
       const std::uint32_t layer = slot.layer;
       const std::uint32_t expert = slot.expert;
       lock.unlock();
-      Result<void> loaded = source.load(layer, expert, gate_up(index), down(index));
+      Result<std::uint64_t> loaded =
+          source.load(reader, layer, expert, gate_up(index, layer), down(index, layer));
       lock.lock();
       ++counts.loads;
       if (loaded) {
+        counts.bytes_read += *loaded;
         slot.kind = Slot::Kind::ready;
       } else {
         forget(index, loaded.error());
@@ -172,6 +206,7 @@ struct ExpertCache::State {
     place(slot.layer, slot.expert) = kNone;
     slot.kind = Slot::Kind::empty;
     slot.is_ahead = false;
+    slot.awaited_until = 0;
     if (slot.pins > 0) {
       failures.insert_or_assign(index, std::move(error));
     } else {
@@ -194,7 +229,17 @@ struct ExpertCache::State {
   Result<void> pin(std::unique_lock<std::mutex>& lock, std::uint32_t layer, std::uint32_t expert,
                    std::vector<std::uint32_t>& pinned, bool& waits);
 
+  /// A list of pinned slots, from tickets that were released where there is one.
+  std::vector<std::uint32_t> spare_list() {
+    if (spare.empty()) return {};
+    std::vector<std::uint32_t> list = std::move(spare.back());
+    spare.pop_back();
+    list.clear();
+    return list;
+  }
+
   ExpertSource source;
+  std::uint64_t stride;  // of a slot
   Arena arena;
   std::mutex mutex;                 // guards everything below
   std::condition_variable work;     // for readers: the queue, or the end
@@ -202,9 +247,14 @@ struct ExpertCache::State {
   std::vector<Slot> slots;
   std::vector<std::uint32_t> places;  // slot of (layer, expert), or kNone
   std::vector<std::uint32_t> empty;
-  std::deque<std::uint32_t> queue;
+  std::vector<std::uint32_t> queue;         // slots to load, the next one first
   std::map<std::uint32_t, Error> failures;  // by slot, while somebody waits
-  std::map<std::uint64_t, std::vector<std::uint32_t>> tickets;
+  struct Ticket {
+    std::uint64_t id;
+    std::vector<std::uint32_t> pinned;
+  };
+  std::vector<Ticket> tickets;
+  std::vector<std::vector<std::uint32_t>> spare;  // lists of tickets that were released
   std::uint64_t next_ticket = 1;
   std::uint64_t clock = 0;
   std::uint64_t uses = 0;
@@ -245,8 +295,9 @@ Result<void> ExpertCache::State::pin(std::unique_lock<std::mutex>& lock, std::ui
     bool gave_way = false;
     bool may_come_free = false;
     for (Slot& slot : slots) {
-      if (slot.kind == Slot::Kind::ready && slot.pins == 0 && slot.is_ahead) {
+      if (slot.kind == Slot::Kind::ready && slot.pins == 0 && is_awaited(slot)) {
         slot.is_ahead = false;
+        slot.awaited_until = 0;
         gave_way = true;
         break;
       }
@@ -266,8 +317,8 @@ Result<void> ExpertCache::State::pin(std::unique_lock<std::mutex>& lock, std::ui
 Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
                                                   std::span<const std::int32_t> ids,
                                                   std::span<ds4_expert_view> out) {
-  if (layer >= source.layers || out.size() < ids.size()) {
-    return fail(Errc::invalid_argument, "experts of layer ", layer, " of ", source.layers,
+  if (layer >= source.layers.size() || out.size() < ids.size()) {
+    return fail(Errc::invalid_argument, "experts of layer ", layer, " of ", source.layers.size(),
                 " were asked for");
   }
   for (const std::int32_t id : ids) {
@@ -278,7 +329,8 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
   }
   const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex);
-  std::vector<std::uint32_t> pinned;  // slots, by id; the same one more than once where ids repeat
+  // Slots, by id; the same one more than once where ids repeat.
+  std::vector<std::uint32_t> pinned = spare_list();
   pinned.reserve(ids.size());
   bool waits = false;
   for (const std::int32_t id : ids) {
@@ -304,22 +356,31 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
     return error;
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    out[i] = {gate_up(pinned[i]).data(), down(pinned[i]).data(), source.gate_up_bytes,
-              source.down_bytes,         DS4_MEMORY_HOST,        0};
+    const std::span<std::byte> first = gate_up(pinned[i], layer);
+    const std::span<std::byte> second = down(pinned[i], layer);
+    out[i] = {first.data(), second.data(), first.size(), second.size(), DS4_MEMORY_HOST, 0};
   }
   const std::uint64_t ticket = next_ticket++;
-  tickets.emplace(ticket, std::move(pinned));
+  tickets.push_back({ticket, std::move(pinned)});
   return ticket;
 }
 
-std::uint64_t ExpertCache::slot_bytes(const ExpertSource& source) noexcept {
-  return round_up(round_up(source.gate_up_bytes, State::kCacheLine) + source.down_bytes, kPage);
+std::uint64_t ExpertCache::slot_bytes(std::span<const ExpertBytes> layers) noexcept {
+  std::uint64_t most = 0;
+  for (const ExpertBytes& bytes : layers) {
+    most = std::max(most, round_up(bytes.gate_up, State::kCacheLine) + bytes.down);
+  }
+  return round_up(most, kPage);
+}
+
+std::uint64_t ExpertCache::table_bytes(std::uint64_t slots, std::uint64_t experts) noexcept {
+  return slots * (sizeof(Slot) + 2 * sizeof(std::uint32_t)) + experts * sizeof(std::uint32_t);
 }
 
 Result<std::unique_ptr<ExpertCache>> ExpertCache::make(ExpertSource source, std::uint64_t bytes,
                                                        std::uint32_t least, std::uint32_t readers) {
-  const std::uint64_t slot = slot_bytes(source);
-  const std::uint64_t all = std::uint64_t{source.layers} * source.experts;
+  const std::uint64_t slot = slot_bytes(source.layers);
+  const std::uint64_t all = source.layers.size() * std::uint64_t{source.experts};
   const std::uint64_t count = std::min(bytes / slot, all);
   if (count < std::min<std::uint64_t>(least, all)) {
     return fail(Errc::invalid_argument, "an expert cache of ", bytes, " bytes holds ", count,
@@ -332,8 +393,8 @@ Result<std::unique_ptr<ExpertCache>> ExpertCache::make(ExpertSource source, std:
   }
   std::unique_ptr<ExpertCache> cache(new ExpertCache(std::move(state)));
   State& own = *cache->state_;
-  for (std::uint32_t i = 0; i < std::max(readers, 1U); ++i) {
-    own.readers.emplace_back([&own] { own.read_experts(); });
+  if (!own.start_readers(std::max(readers, 1U))) {
+    return fail(Errc::out_of_memory, "the system gives no thread to read experts with");
   }
   return cache;
 }
@@ -350,11 +411,20 @@ ExpertCache::~ExpertCache() {
 }
 
 void ExpertCache::prefetch(std::uint32_t layer, std::span<const std::int32_t> ids) noexcept {
-  if (layer >= state_->source.layers) return;
+  if (layer >= state_->source.layers.size()) return;
   const std::lock_guard lock(state_->mutex);
+  const auto is_expert = [this](std::int32_t id) {
+    return id >= 0 && static_cast<std::uint32_t>(id) < state_->source.experts;
+  };
+  // Those that are there must not give way to those that are not.
+  for (const std::int32_t id : ids) {
+    if (!is_expert(id)) continue;
+    const std::uint32_t at = state_->place(layer, static_cast<std::uint32_t>(id));
+    if (at != kNone) state_->slots[at].awaited_until = state_->clock + kAheadUses;
+  }
   for (const std::int32_t id : ids) {
     const auto expert = static_cast<std::uint32_t>(id);
-    if (id < 0 || expert >= state_->source.experts) continue;
+    if (!is_expert(id)) continue;
     if (state_->place(layer, expert) != kNone) continue;
     if (!state_->start(layer, expert, true)) return;
   }
@@ -371,10 +441,13 @@ Result<std::uint64_t> ExpertCache::acquire(std::uint32_t layer, std::span<const 
 
 void ExpertCache::release(std::uint64_t ticket) noexcept {
   const std::lock_guard lock(state_->mutex);
-  const auto found = state_->tickets.find(ticket);
-  if (found == state_->tickets.end()) return;
-  state_->unpin(found->second);
-  state_->tickets.erase(found);
+  auto& tickets = state_->tickets;
+  const auto found = std::find_if(tickets.begin(), tickets.end(),
+                                  [ticket](const auto& held) { return held.id == ticket; });
+  if (found == tickets.end()) return;
+  state_->unpin(found->pinned);
+  state_->spare.push_back(std::move(found->pinned));
+  tickets.erase(found);
 }
 
 std::uint32_t ExpertCache::capacity() const noexcept {

@@ -5,22 +5,28 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.hpp"
 #include "wrap/host_api.hpp"
 
 namespace ds4 {
 
+/// Bytes of one expert as the backend reads it.
+struct ExpertBytes {
+  std::uint64_t gate_up = 0;
+  std::uint64_t down = 0;
+};
+
 /// What an expert cache holds, and how an expert gets there.
 struct ExpertSource {
-  std::uint32_t layers = 0;
+  std::vector<ExpertBytes> layers;  ///< of an expert, by layer
   std::uint32_t experts = 0;        ///< of a layer
-  std::uint64_t gate_up_bytes = 0;  ///< of one expert as the backend reads it
-  std::uint64_t down_bytes = 0;
   /// Reads one expert and puts it into the form that the backend reads. Called by several threads
-  /// at once, each expert by one.
-  std::function<Result<void>(std::uint32_t layer, std::uint32_t expert,
-                             std::span<std::byte> gate_up, std::span<std::byte> down)>
+  /// at once, each a `reader` of its own from 0 up, each expert by one. Gives the bytes it read.
+  std::function<Result<std::uint64_t>(std::uint32_t reader, std::uint32_t layer,
+                                      std::uint32_t expert, std::span<std::byte> gate_up,
+                                      std::span<std::byte> down)>
       load;
 };
 
@@ -30,6 +36,7 @@ struct ExpertCacheCounts {
   std::uint64_t read_ahead = 0;  ///< of the hits: there, or on the way, because of a prefetch
   std::uint64_t misses = 0;      ///< asked for and waited for
   std::uint64_t loads = 0;       ///< experts read
+  std::uint64_t bytes_read = 0;  ///< of the source
   double waited_seconds = 0;     ///< by acquire()
 
   [[nodiscard]] double hit_rate() const noexcept {
@@ -44,7 +51,8 @@ struct ExpertCacheCounts {
 ///
 /// Any thread may call. acquire() pins what it returns until release(). The victim of a full cache
 /// is the expert with the fewest uses, old uses counting less and less, of equals the one used
-/// longest ago; experts that are pinned, or on their way, stay.
+/// longest ago; experts that are pinned, or on their way, stay. Once every reader and ticket has
+/// been in use, nothing is allocated any more.
 class ExpertCache final : public plugins::ExpertStore {
  public:
   /// `bytes`: of the experts themselves; `readers`: threads that load, at least one.
@@ -71,7 +79,10 @@ class ExpertCache final : public plugins::ExpertStore {
   void reset_counts() noexcept;
 
   /// Bytes that a slot takes: an expert, rounded up to whole pages.
-  [[nodiscard]] static std::uint64_t slot_bytes(const ExpertSource& source) noexcept;
+  [[nodiscard]] static std::uint64_t slot_bytes(std::span<const ExpertBytes> layers) noexcept;
+  /// Bytes of bookkeeping beside the slots.
+  [[nodiscard]] static std::uint64_t table_bytes(std::uint64_t slots,
+                                                 std::uint64_t experts) noexcept;
 
  private:
   struct State;

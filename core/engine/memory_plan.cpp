@@ -31,6 +31,10 @@ std::string kv_and_weights(const MemoryPlan& plan, const DeviceMemory& of) {
 
 std::string parts(const MemoryPlan& plan) {
   std::string text = kv_and_weights(plan, plan);
+  if (plan.experts) {
+    text += ", an expert cache of " + std::to_string(plan.experts->held) + " of ";
+    text += std::to_string(plan.experts->all) + " experts " + memory_text(plan.experts->bytes());
+  }
   if (plan.shadow) {
     const ShadowMemory& shadow = *plan.shadow;
     text += ", the shadow on " + shadow.device + " " + memory_text(shadow.bytes()) +
@@ -108,6 +112,7 @@ double MemoryPlan::bytes_per_token() const noexcept {
 std::uint64_t MemoryPlan::host_bytes() const noexcept {
   std::uint64_t bytes = weights.in_place + staging + streams + host_logits + program;
   for (const DeviceMemory& entry : devices) bytes += entry.shares_host_memory ? entry.bytes() : 0;
+  if (experts) bytes += experts->bytes();
   return bytes + (shadow ? shadow->host_bytes() : 0);
 }
 
@@ -123,6 +128,17 @@ bool fits(const MemoryPlan& plan, const MemoryLimits& limits) {
          std::all_of(limits.devices.begin(), limits.devices.end(), [&](const auto& limit) {
            return within(needed(plan, limit), limit.bound.available);
          });
+}
+
+std::uint64_t host_room(const MemoryPlan& plan, const MemoryLimits& limits) {
+  const MemoryBound* host = limits.host.tightest();
+  if (host == nullptr) return ~std::uint64_t{0};
+  std::uint64_t room = 0;  // the largest sum that fits, by halving steps
+  const std::uint64_t need = plan.host_bytes();
+  for (std::uint64_t step = std::uint64_t{1} << 62; step > 0; step /= 2) {
+    if (step <= host->available && within(need + room + step, host->available)) room += step;
+  }
+  return room;
 }
 
 std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits) {

@@ -46,6 +46,17 @@ struct ShadowMemory {
   [[nodiscard]] std::uint64_t bytes() const noexcept { return host_bytes() + device_bytes(); }
 };
 
+/// Routed experts that come through a cache (docs/expert-cache.md).
+struct ExpertMemory {
+  std::uint64_t slot_bytes = 0;    ///< of one expert in the cache
+  std::uint64_t held = 0;          ///< experts that the cache holds
+  std::uint64_t all = 0;           ///< experts of the model
+  std::uint64_t tensor_bytes = 0;  ///< of their tensors, of which nothing else is in memory
+  bool is_forced = false;          ///< the plan chose it: all in memory would not fit
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return held * slot_bytes; }
+};
+
 /// What one device will hold of an engine. All figures are bytes.
 struct DeviceMemory {
   std::string device;               ///< name; empty for an estimate
@@ -90,6 +101,7 @@ struct MemoryPlan : DeviceMemory {
   std::uint64_t host_logits = 0;  ///< logits that a step returns
   std::uint64_t program = 0;      ///< program, libraries, vocabulary, the file's header
 
+  std::optional<ExpertMemory> experts;  ///< nothing: they are weights like the others
   std::optional<ShadowMemory> shadow;
 
   /// Bytes of compressed rows that one more token takes, on average over a page.
@@ -120,6 +132,9 @@ struct MemoryLimits {
 
 /// True when need and headroom are within every bound.
 [[nodiscard]] bool fits(const MemoryPlan& plan, const MemoryLimits& limits);
+
+/// Bytes that a plan may grow by and still fits the host, in all bounds. 0 when it does not fit.
+[[nodiscard]] std::uint64_t host_room(const MemoryPlan& plan, const MemoryLimits& limits);
 
 /// One line: what is needed for what, and which bound it breaks. Only for a plan that does not fit.
 [[nodiscard]] std::string shortage(const MemoryPlan& plan, const MemoryLimits& limits);

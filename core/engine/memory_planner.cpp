@@ -30,16 +30,18 @@ Result<plugins::OpSupport> assume_native(const ds4_op&) {
   return plugins::OpSupport{plugins::SupportLevel::native, ""};
 }
 
-/// Weights stay where they are mapped.
-Result<ds4_weight_answer> assume_in_place(const ds4_weight_desc&) {
+}  // namespace
+
+Result<ds4_weight_answer> assume_in_place(const ds4_weight_desc& desc) {
   ds4_weight_answer answer{};
   answer.struct_size = sizeof(answer);
   answer.accepted = 1;
   answer.in_place = 1;
+  if ((desc.flags & DS4_WEIGHT_STREAMED) == 0) return answer;
+  const bool is_down = desc.role == DS4_ROLE_EXPERT_DOWN;
+  answer.expert_bytes[is_down ? 1 : 0] = desc.bytes / desc.extent[0] * (is_down ? 1 : 2);
   return answer;
 }
-
-}  // namespace
 
 MemoryPlanInputs MemoryPlanInputs::of(const EngineOptions& options) {
   MemoryPlanInputs inputs;
@@ -52,16 +54,20 @@ MemoryPlanInputs MemoryPlanInputs::of(const EngineOptions& options) {
   inputs.restore_points = options.restore_points;
   inputs.roundings = options.roundings;
   inputs.selections = options.selections;
+  inputs.experts = options.experts;
   return inputs;
 }
 
-PlanQuestions PlanQuestions::of(const plugins::Device* maybe_device) {
+PlanQuestions PlanQuestions::of(plugins::Device* maybe_device) {
   PlanQuestions questions;
   if (maybe_device == nullptr) return questions;
-  const plugins::Device& device = *maybe_device;
+  plugins::Device& device = *maybe_device;
   questions.device = device_name(device);
   questions.shares_host_memory = uses_host_memory(device);
   questions.weight = [&device](const ds4_weight_desc& desc) { return device.weight_query(desc); };
+  questions.streamed = [&device](const ModelFile& model, const WeightItem& item) {
+    return import_streamed(model, device, item);
+  };
   questions.support = [&device](const ds4_op& op) { return device.op_support(op); };
   questions.workspace = [&device](std::span<const ds4_op* const> ops) {
     return device.workspace_size(ops);
@@ -113,8 +119,9 @@ Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInpu
   }
   MemoryPlanner planner(model, inputs);
   for (std::size_t d = 0; d < questions.devices.size(); ++d) {
-    planner.parts_.push_back(
-        {std::move(questions.devices[d]), questions.placement.share(d), {}, {}, {}});
+    Part& part = planner.parts_.emplace_back();
+    part.questions = std::move(questions.devices[d]);
+    part.share = questions.placement.share(d);
   }
   for (const PlacedSpan& span : questions.placement.spans()) {
     planner.parts_[span.device].spans.push_back(span.span);
@@ -123,6 +130,7 @@ Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInpu
     const Result<void> added = planner.add_weights(part);
     if (!added) return planner.is_placed() ? added.error().in(part.place()) : added.error();
   }
+  DS4_CHECK(planner.add_experts());
   return planner;
 }
 
@@ -134,20 +142,30 @@ Result<MemoryPlanner> MemoryPlanner::make(const ModelFile& model, MemoryPlanInpu
   return make(model, inputs, std::move(placed));
 }
 
+namespace {
+
+void add_weight(WeightMemory& weights, const WeightItem& item, const WeightChoice& choice) {
+  ++weights.tensors;
+  if (choice.is_in_place) {
+    weights.in_place += item.tensor->bytes;
+    return;
+  }
+  (choice.is_converted ? weights.converted : weights.copied) += choice.device_bytes();
+  weights.converted_source += choice.is_converted ? item.tensor->bytes : 0;
+}
+
+}  // namespace
+
 Result<void> MemoryPlanner::add_weights(Part& part) {
   const AskWeight ask = part.questions.weight ? part.questions.weight : AskWeight(assume_in_place);
   WeightMemory& weights = part.weights;
   for (const WeightItem& item : weight_items(*model_, part.share)) {
     const std::string name(item.tensor->name);
     DS4_TRY(const WeightChoice choice, choose_weight(*model_, item, name, ask));
-    ++weights.tensors;
     part.in_place.push_back(choice.is_in_place ? item.tensor->bytes : 0);
-    if (choice.is_in_place) {
-      weights.in_place += item.tensor->bytes;
-      continue;
-    }
-    (choice.is_converted ? weights.converted : weights.copied) += choice.device_bytes();
-    weights.converted_source += choice.is_converted ? item.tensor->bytes : 0;
+    add_weight(weights, item, choice);
+    if (!holds_experts(item.role)) add_weight(part.without_experts, item, choice);
+    if (choice.is_in_place) continue;
     std::uint64_t chunk = kImportChunkBytes;
     if (!choice.is_converted && !model_->is_mapped()) {
       chunk = std::max(kMadeChunkBytes, choice.answer.chunk_bytes);
@@ -160,6 +178,10 @@ Result<void> MemoryPlanner::add_weights(Part& part) {
 }
 
 Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context) const {
+  return plan(context, asked());
+}
+
+Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context, Experts experts) const {
   MemoryPlanInputs in = inputs_;
   in.context = context;
   in.prefill_rows = std::min(in.prefill_rows, context);
@@ -177,12 +199,13 @@ Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context) const {
                          {in.sessions, in.context, in.pages_percent, in.restore_points}));
   add_host(plan, in, kv);
   for (const Part& part : parts_) {
-    auto memory = plan_part(part, in, plan.staging);
+    auto memory = plan_part(part, in, experts, plan.staging);
     if (!memory) return is_placed() ? memory.error().in(part.place()) : memory.error();
     plan += *memory;
     plan.devices.push_back(*std::move(memory));
   }
   if (shadow_) DS4_CHECK(plan_shadow(plan));
+  if (experts == Experts::streamed) DS4_CHECK(add_cache(plan));
   return plan;
 }
 
@@ -211,12 +234,12 @@ void MemoryPlanner::add_host(MemoryPlan& plan, const MemoryPlanInputs& in,
 }
 
 Result<DeviceMemory> MemoryPlanner::plan_part(const Part& part, const MemoryPlanInputs& in,
-                                              std::uint64_t& staging) const {
+                                              Experts experts, std::uint64_t& staging) const {
   DeviceMemory memory;
   memory.device = part.questions.device;
   memory.share = part.share.text();
   memory.shares_host_memory = part.questions.shares_host_memory;
-  memory.weights = part.weights;
+  memory.weights = experts == Experts::streamed ? part.without_experts : part.weights;
   DS4_TRY(const KvLayout kv,
           KvLayout::make(model_->config(), in.roundings,
                          {in.sessions, in.context, in.pages_percent, in.restore_points},
@@ -230,12 +253,12 @@ Result<DeviceMemory> MemoryPlanner::plan_part(const Part& part, const MemoryPlan
     memory.step +=
         sizeof(std::int32_t) * std::uint64_t{in.sessions} * std::max(entry.session_pages, 1U);
   }
-  DS4_CHECK(add_steps(part, in, kv, memory, staging));
+  DS4_CHECK(add_steps(part, in, kv, experts, memory, staging));
   return memory;
 }
 
 Result<void> MemoryPlanner::add_steps(const Part& part, const MemoryPlanInputs& in,
-                                      const KvLayout& kv, DeviceMemory& memory,
+                                      const KvLayout& kv, Experts experts, DeviceMemory& memory,
                                       std::uint64_t& staging) const {
   const ModelConfig& config = model_->config();
   const PlanQuestions& questions = part.questions;
@@ -244,6 +267,7 @@ Result<void> MemoryPlanner::add_steps(const Part& part, const MemoryPlanInputs& 
   PlanInputs inputs;
   inputs.config = &config;
   inputs.roundings = in.roundings;
+  if (experts == Experts::streamed) inputs.layers = part.tables;
   inputs.kv = kv.views(config, nullptr, std::vector<ds4_buffer*>(kv.classes.size(), nullptr));
   for (std::size_t c = 0; c < kv.classes.size(); ++c) {
     inputs.page_tables.push_back(kv.page_table(c, nullptr));
@@ -287,25 +311,33 @@ Result<void> MemoryPlanner::add_steps(const Part& part, const MemoryPlanInputs& 
 }
 
 Result<std::uint32_t> MemoryPlanner::largest_context(const MemoryLimits& limits) const {
+  DS4_TRY(const MemoryPlan best, best_plan(limits));
+  return largest_context(limits, best.experts ? Experts::streamed : Experts::resident);
+}
+
+Result<std::uint32_t> MemoryPlanner::largest_context(const MemoryLimits& limits,
+                                                     Experts experts) const {
   std::uint32_t low = 0;  // fits, or nothing does
   std::uint32_t high = inputs_.context;
   while (high - low > 1) {
     const std::uint32_t middle = low + (high - low) / 2;
     // A context that cannot even be planned (rows beyond 32 bits) does not fit either.
-    const Result<MemoryPlan> tried = plan(middle);
+    const Result<MemoryPlan> tried = plan(middle, experts);
     (tried && fits(*tried, limits) ? low : high) = middle;
   }
   return low;
 }
 
 Result<MemoryPlan> MemoryPlanner::fitting_plan(const MemoryLimits& limits) const {
-  DS4_TRY(MemoryPlan wanted, plan());
+  DS4_TRY(MemoryPlan wanted, best_plan(limits));
   if (fits(wanted, limits)) return wanted;
-  DS4_TRY(const std::uint32_t largest, largest_context(limits));
-  const std::string text = shortage(wanted, limits);
+  DS4_TRY(const std::uint32_t largest,
+          largest_context(limits, wanted.experts ? Experts::streamed : Experts::resident));
+  std::string text = shortage(wanted, limits);
   if (largest == 0) {
-    return fail(Errc::out_of_memory, text,
-                "; no context would fit: a smaller model or more memory is needed");
+    text += "; no context would fit: a smaller model or more memory is needed";
+    if (!cannot_stream_.empty()) text.append("; no expert cache: ").append(cannot_stream_);
+    return fail(Errc::out_of_memory, text);
   }
   return fail(Errc::out_of_memory, text, "; the largest context that fits is ", largest,
               " tokens (--ctx ", largest, ")");

@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "engine/expert_layout.hpp"
+#include "engine/expert_options.hpp"
 #include "engine/memory_plan.hpp"
 #include "engine/weight_choice.hpp"
+#include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
@@ -37,6 +40,7 @@ struct MemoryPlanInputs {
   std::uint32_t restore_points = 0;  ///< copies of a session's rings that are kept
   Roundings roundings;
   Selections selections = Selections::internal;
+  ExpertCacheOptions experts;
 
   static MemoryPlanInputs of(const EngineOptions& options);
 };
@@ -47,13 +51,20 @@ struct PlanQuestions {
   std::string device;  ///< name
   bool shares_host_memory = true;
   AskWeight weight;
+  /// The handle of streamed experts, which holds no bytes: what ops with them need is known only
+  /// from it.
+  std::function<Result<plugins::Weight>(const ModelFile&, const WeightItem&)> streamed;
   AskSupport support;
   std::function<Result<std::uint64_t>(std::span<const ds4_op* const>)> workspace;
 
   /// The questions put to an open device, which outlives them. Null: estimates, for a device that
   /// maps the file and shares the host's memory.
-  static PlanQuestions of(const plugins::Device* maybe_device);
+  static PlanQuestions of(plugins::Device* maybe_device);
 };
+
+/// The answer of a device that nobody asked: weights stay where they are mapped; experts that are
+/// streamed keep their size.
+Result<ds4_weight_answer> assume_in_place(const ds4_weight_desc& desc);
 
 /// "cuda-spark", and for a device that is not the backend's first "cuda-spark:1".
 [[nodiscard]] std::string device_name(const plugins::Device& device);
@@ -90,20 +101,28 @@ class MemoryPlanner {
 
   /// Plans a shadow on `second`, which outlives the planner, into every plan from here on; for an
   /// engine of one device.
-  /// Errors: as make().
-  Result<void> add_shadow(const plugins::Device& second);
+  /// Errors: as make(); unsupported where an expert cache is asked for.
+  Result<void> add_shadow(plugins::Device& second);
 
-  /// The plan for `context` tokens a session; a step holds no more prefill rows than that.
+  /// The plan for `context` tokens a session; a step holds no more prefill rows than that. Experts
+  /// are in memory unless a cache of a given size was asked for.
   /// Errors: those of KvLayout::make and Plan::build.
   [[nodiscard]] Result<MemoryPlan> plan(std::uint32_t context) const;
   [[nodiscard]] Result<MemoryPlan> plan() const { return plan(inputs_.context); }
+
+  /// The plan as asked; where it does not fit and experts may be streamed, one with a cache of them
+  /// in what is left. It may not fit either.
+  [[nodiscard]] Result<MemoryPlan> best_plan(const MemoryLimits& limits) const;
 
   /// The largest context below the asked one that fits; 0 when none does. Found by planning:
   /// the result fits and one token more does not.
   [[nodiscard]] Result<std::uint32_t> largest_context(const MemoryLimits& limits) const;
 
-  /// The plan as asked. Errors: out_of_memory with the numbers and the largest context that fits.
+  /// The best plan. Errors: out_of_memory with the numbers and the largest context that fits.
   [[nodiscard]] Result<MemoryPlan> fitting_plan(const MemoryLimits& limits) const;
+
+  /// How experts are streamed, for a plan that does; nothing where they cannot be.
+  [[nodiscard]] const std::optional<ExpertLayout>& experts() const noexcept { return experts_; }
 
  private:
   /// One device: what is asked of it, what it has, and what its weights take.
@@ -113,16 +132,31 @@ class MemoryPlanner {
     std::vector<PassSpan> spans;
     WeightMemory weights;
     std::vector<std::uint64_t> in_place;  ///< bytes that stay in place, by tensor
+    WeightMemory without_experts;
+    std::vector<plugins::Weight> streamed;  ///< handles of experts
+    std::vector<WeightTable> tables;        ///< with nothing but those
     [[nodiscard]] std::string place() const;
   };
   MemoryPlanner(const ModelFile& model, MemoryPlanInputs inputs)
       : model_(&model), inputs_(inputs) {}
   Result<void> add_weights(Part& part);
   void add_host(MemoryPlan& plan, const MemoryPlanInputs& in, const KvLayout& kv) const;
-  Result<DeviceMemory> plan_part(const Part& part, const MemoryPlanInputs& in,
+  Result<DeviceMemory> plan_part(const Part& part, const MemoryPlanInputs& in, Experts experts,
                                  std::uint64_t& staging) const;
   Result<void> add_steps(const Part& part, const MemoryPlanInputs& in, const KvLayout& kv,
-                         DeviceMemory& memory, std::uint64_t& staging) const;
+                         Experts experts, DeviceMemory& memory, std::uint64_t& staging) const;
+  // expert_memory.cpp
+  Result<void> add_experts();
+  Result<void> import_experts();
+  Result<MemoryPlan> plan(std::uint32_t context, Experts experts) const;
+  [[nodiscard]] Result<std::uint32_t> largest_context(const MemoryLimits& limits,
+                                                      Experts experts) const;
+  Result<void> add_cache(MemoryPlan& plan) const;
+  [[nodiscard]] std::uint64_t table_bytes() const;
+  [[nodiscard]] Experts asked() const noexcept {
+    return inputs_.experts.mode == ExpertCacheOptions::Mode::fixed ? Experts::streamed
+                                                                   : Experts::resident;
+  }
   [[nodiscard]] bool is_placed() const noexcept { return parts_.size() > 1; }
 
   Result<void> plan_shadow(MemoryPlan& plan) const;
@@ -131,6 +165,8 @@ class MemoryPlanner {
   MemoryPlanInputs inputs_;
   std::vector<Part> parts_;
   std::uint64_t chunk_bytes_ = 0;  // of the largest write while importing
+  std::optional<ExpertLayout> experts_;
+  std::string cannot_stream_;  // why not, where experts_ is empty
   std::shared_ptr<const MemoryPlanner> shadow_;
 };
 

@@ -17,7 +17,16 @@ std::uint64_t ShadowMemory::device_bytes() const noexcept {
 }
 
 /// The shadow repeats the ops of the engine's plans, so those are what it is asked about.
-Result<void> MemoryPlanner::add_shadow(const plugins::Device& second) {
+Result<void> MemoryPlanner::add_shadow(plugins::Device& second) {
+  if (asked() == Experts::streamed) {
+    return fail(
+        Errc::unsupported,
+        "a shadow repeats ops with all experts in memory: --shadow and --expert-cache do not "
+        "go together");
+  }
+  inputs_.experts.mode = ExpertCacheOptions::Mode::off;
+  experts_.reset();
+  cannot_stream_ = "a shadow repeats ops with all experts in memory";
   PlanQuestions questions = PlanQuestions::of(&second);
   questions.support = parts_.front().questions.support;
   questions.workspace = [&second](std::span<const ds4_op* const> ops) -> Result<std::uint64_t> {

@@ -109,6 +109,13 @@ std::vector<WeightItem> weight_items(const ModelFile& model, const DeviceShare& 
   return items;
 }
 
+ds4_weight_desc describe_streamed(const ModelFile& model, const WeightItem& item,
+                                  const std::string& name) {
+  ds4_weight_desc desc = describe(model.config(), *item.tensor, item.role, item.layer, name);
+  desc.flags = DS4_WEIGHT_STREAMED;
+  return desc;
+}
+
 Result<WeightChoice> choose_weight(const ModelFile& model, const WeightItem& item,
                                    const std::string& name, const AskWeight& ask) {
   WeightChoice choice{};

@@ -32,6 +32,11 @@ struct WeightItem {
 /// What importing a weight of this description would take.
 using AskWeight = std::function<Result<ds4_weight_answer>(const ds4_weight_desc&)>;
 
+/// What a backend is told about experts that stay with the host (DS4_WEIGHT_STREAMED). `name`
+/// outlives it.
+[[nodiscard]] ds4_weight_desc describe_streamed(const ModelFile& model, const WeightItem& item,
+                                                const std::string& name);
+
 /// How one tensor comes to the device.
 struct WeightChoice {
   ds4_weight_desc desc;       ///< as it is imported; `name` points into `name` below

@@ -5,7 +5,7 @@
 #include <span>
 #include <sstream>
 
-#include "engine/weight_choice.hpp"
+#include "engine/expert_layout.hpp"
 #include "format/quants/quants.hpp"
 
 namespace ds4 {
@@ -14,8 +14,8 @@ namespace {
 class WeightLoader {
  public:
   WeightLoader(const ModelFile& model, plugins::Device& device, const LogSink& log,
-               const WeightProgress& progress)
-      : model_(model), device_(device), log_(log), progress_(progress) {
+               const WeightProgress& progress, Experts experts)
+      : model_(model), device_(device), log_(log), progress_(progress), experts_(experts) {
     // The host's own team may be in use by another engine; tensors are only made while loading.
     if (!model.is_mapped()) team_.emplace(device.backend().host().team().threads());
   }
@@ -23,12 +23,27 @@ class WeightLoader {
   Result<ModelWeights> load(const DeviceShare& share) {
     out_.layers.resize(model_.config().layers);
     const std::vector<WeightItem> items = weight_items(model_, share);
-    for (const WeightItem& item : items) total_ += item.tensor->bytes;
-    for (const WeightItem& item : items) DS4_CHECK(import(item));
+    total_ = bytes_to_load(items, experts_);
+    for (const WeightItem& item : items) {
+      const bool is_streamed = experts_ == Experts::streamed && holds_experts(item.role);
+      DS4_CHECK(is_streamed ? stream(item) : import(item));
+    }
     return std::move(out_);
   }
 
  private:
+  Result<void> stream(const WeightItem& item) {
+    DS4_TRY(plugins::Weight weight, import_streamed(model_, device_, item));
+    keep(item, std::move(weight));
+    return {};
+  }
+
+  void keep(const WeightItem& item, plugins::Weight weight) {
+    WeightTable& table = item.layer == DS4_NO_LAYER ? out_.global : out_.layers[item.layer];
+    table[static_cast<std::size_t>(item.role)] = weight.handle();
+    out_.owned.push_back(std::move(weight));
+  }
+
   Result<void> import(const WeightItem& item) {
     const TensorInfo& tensor = *item.tensor;
     const std::string name(tensor.name);
@@ -49,9 +64,7 @@ class WeightLoader {
 
     (choice.is_in_place ? out_.in_place_bytes : out_.device_bytes) +=
         choice.is_in_place ? tensor.bytes : choice.device_bytes();
-    WeightTable& table = item.layer == DS4_NO_LAYER ? out_.global : out_.layers[item.layer];
-    table[static_cast<std::size_t>(item.role)] = weight->handle();
-    out_.owned.push_back(*std::move(weight));
+    keep(item, *std::move(weight));
     done_ += tensor.bytes;
     if (progress_) progress_(done_, total_, tensor.name);
     return {};
@@ -135,6 +148,7 @@ class WeightLoader {
   plugins::Device& device_;
   const LogSink& log_;
   const WeightProgress& progress_;
+  Experts experts_;
   std::optional<ThreadTeam> team_;  // where tensors are made
   std::vector<std::byte> made_;     // one piece of a tensor that is made
   ModelWeights out_;
@@ -146,8 +160,26 @@ class WeightLoader {
 
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
                                   const DeviceShare& share, const LogSink& log,
-                                  const WeightProgress& progress) {
-  return WeightLoader(model, device, log, progress).load(share);
+                                  const WeightProgress& progress, Experts experts) {
+  return WeightLoader(model, device, log, progress, experts).load(share);
+}
+
+Result<plugins::Weight> import_streamed(const ModelFile& model, plugins::Device& device,
+                                        const WeightItem& item) {
+  const std::string name(item.tensor->name);
+  auto import = device.begin_import(describe_streamed(model, item, name));
+  if (!import) return import.error().in("tensor ", name);
+  auto weight = import->finish();
+  if (!weight) return weight.error().in("tensor ", name);
+  return weight;
+}
+
+std::uint64_t bytes_to_load(const std::vector<WeightItem>& items, Experts experts) {
+  std::uint64_t bytes = 0;
+  for (const WeightItem& item : items) {
+    if (experts == Experts::resident || !holds_experts(item.role)) bytes += item.tensor->bytes;
+  }
+  return bytes;
 }
 
 }  // namespace ds4

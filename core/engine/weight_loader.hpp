@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "engine/weight_choice.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
 #include "wrap/device.hpp"
@@ -30,6 +31,12 @@ struct ModelWeights {
   std::uint64_t in_place_bytes = 0;    ///< used where the file is mapped
 };
 
+/// Where the routed experts of a model are while it runs.
+enum class Experts {
+  resident,  ///< imported as every other weight
+  streamed,  ///< with the host: their handles hold no bytes
+};
+
 /// Called after each tensor with the bytes done so far, of all bytes, and the tensor's name.
 using WeightProgress =
     std::function<void(std::uint64_t done, std::uint64_t total, std::string_view tensor)>;
@@ -39,10 +46,17 @@ using WeightProgress =
 /// so with the size it then has.
 ///
 /// Tensors are handed over in chunks; pages of the file that were copied are given back at once,
-/// others stay mapped and are used in place. Errors: unsupported naming the tensor, its type and
-/// the device; what the backend reports.
+/// others stay mapped and are used in place. Streamed experts count in no figure. Errors:
+/// unsupported naming the tensor, its type and the device; what the backend reports.
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
                                   const DeviceShare& share, const LogSink& log,
-                                  const WeightProgress& progress);
+                                  const WeightProgress& progress,
+                                  Experts experts = Experts::resident);
+
+/// The handle of a tensor of streamed experts. Errors: what the backend reports.
+Result<plugins::Weight> import_streamed(const ModelFile& model, plugins::Device& device,
+                                        const WeightItem& item);
+/// Bytes that loading such weights reads.
+[[nodiscard]] std::uint64_t bytes_to_load(const std::vector<WeightItem>& items, Experts experts);
 
 }  // namespace ds4

@@ -3,7 +3,7 @@
 ///
 /// usage: memory-peak-probe MODEL KEY=VALUE...
 /// Keys: ctx sessions decode prefill logits threads tokens (of each session), compose, f32 (rows as
-/// floats), recorded (selections) as 0 or 1.
+/// floats), recorded (selections) as 0 or 1; cache, the KiB of an expert cache.
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -80,6 +80,9 @@ int run(int argc, char** argv) {
   options.logits_rows = settings.of("logits", 1);
   options.roundings.row_storage = settings.of("f32", 0) == 0;
   if (settings.of("recorded", 0) != 0) options.selections = Selections::recorded;
+  if (const std::uint64_t cache = settings.of("cache", 0); cache != 0) {
+    options.experts = {ExpertCacheOptions::Mode::fixed, cache << 10};
+  }
   const char* const compose = settings.of("compose", 0) != 0 ? "on" : "off";
   ModelFile model = test::must(ModelFile::open(argv[1]));
   // "devices" of them, each with a run of the layers.

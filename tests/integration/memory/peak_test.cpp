@@ -148,6 +148,18 @@ BOOST_AUTO_TEST_CASE(small_models_stay_within_their_plans) {
   program(micro, {"--ctx", "4096", "--shadow", "cpu-reference:every=4"}, words(200));
 }
 
+// Experts that are read one by one stay out of memory: the file's pages would be seen here.
+BOOST_AUTO_TEST_CASE(a_model_with_an_expert_cache_stays_within_its_plan) {
+  const std::string experts =
+      model("experts", {"--shape", "tiny", "--experts", "192", "--layers", "4"});
+  const Measured whole = probe(experts, {"ctx=512", "prefill=256", "tokens=400"});
+  const Measured few = probe(experts, {"ctx=512", "prefill=256", "tokens=400", "cache=4096"});
+  const Measured all = probe(experts, {"ctx=512", "prefill=256", "tokens=400", "cache=900000"});
+  program(experts, {"--ctx", "512", "--expert-cache", "8MiB", "-t", "2"}, words(40));
+  BOOST_TEST(few.peak + 40 * kMiB < whole.peak);
+  BOOST_TEST(few.peak + 40 * kMiB < all.peak);
+}
+
 // Weights, activations and pages of some hundred MB each.
 BOOST_AUTO_TEST_CASE(large_models_stay_within_their_plans) {
   const std::string experts =

@@ -22,12 +22,11 @@ struct Fixture {
 
   ExpertSource source(std::uint32_t layers = 4, std::uint32_t experts = 16) {
     ExpertSource out;
-    out.layers = layers;
+    out.layers.assign(layers, {kGateUp, kDown});
     out.experts = experts;
-    out.gate_up_bytes = kGateUp;
-    out.down_bytes = kDown;
-    out.load = [this](std::uint32_t layer, std::uint32_t expert, std::span<std::byte> gate_up,
-                      std::span<std::byte> down) -> Result<void> {
+    out.load = [this](std::uint32_t, std::uint32_t layer, std::uint32_t expert,
+                      std::span<std::byte> gate_up,
+                      std::span<std::byte> down) -> Result<std::uint64_t> {
       ++loads;
       if (failing.load() == static_cast<int>(layer * 1000 + expert)) {
         return fail(Errc::io, "expert ", expert, " cannot be read");
@@ -35,7 +34,7 @@ struct Fixture {
       if (gate_up.size() != kGateUp || down.size() != kDown) return fail(Errc::internal, "sizes");
       fill(gate_up, layer * 1000 + expert);
       fill(down, layer * 1000 + expert);
-      return {};
+      return kGateUp + kDown;
     };
     return out;
   }
@@ -46,7 +45,7 @@ struct Fixture {
   }
   static std::unique_ptr<ExpertCache> open(ExpertSource from, std::uint32_t slots,
                                            std::uint32_t readers = 2) {
-    const std::uint64_t bytes = slots * ExpertCache::slot_bytes(from);
+    const std::uint64_t bytes = slots * ExpertCache::slot_bytes(from.layers);
     auto cache = ExpertCache::make(std::move(from), bytes, 1, readers);
     if (!cache) throw std::runtime_error(cache.error().what);
     return *std::move(cache);
@@ -95,6 +94,7 @@ BOOST_AUTO_TEST_CASE(an_expert_is_read_once_while_it_stays) {
   BOOST_TEST(counts.misses == 3U);
   BOOST_TEST(counts.hits == 3U);
   BOOST_TEST(counts.loads == 3U);
+  BOOST_TEST(counts.bytes_read == 3 * (kGateUp + kDown));
   BOOST_TEST(counts.hit_rate() == 0.5);
   cache->reset_counts();
   BOOST_TEST(cache->counts().misses == 0U);
@@ -166,6 +166,33 @@ BOOST_AUTO_TEST_CASE(read_ahead_is_counted_and_gives_way) {
   BOOST_TEST(cache->counts().misses == 5U);
 }
 
+BOOST_AUTO_TEST_CASE(layers_may_have_experts_of_different_sizes) {
+  ExpertSource from = source(2, 4);
+  from.layers[1] = {100, 20};
+  from.load = [](std::uint32_t, std::uint32_t layer, std::uint32_t, std::span<std::byte> gate_up,
+                 std::span<std::byte> down) -> Result<std::uint64_t> {
+    if (layer == 1 && (gate_up.size() != 100 || down.size() != 20)) {
+      return fail(Errc::internal, "sizes");
+    }
+    return std::uint64_t{1};
+  };
+  const auto cache = open(std::move(from), 4);
+  std::vector<ds4_expert_view> views(1);
+  BOOST_TEST_REQUIRE(cache->acquire(1, Ids{2}, views).ok());
+  BOOST_TEST(views[0].gate_up_bytes == 100U);
+  BOOST_TEST(views[0].down_bytes == 20U);
+  BOOST_TEST_REQUIRE(cache->acquire(0, Ids{2}, views).ok());
+  BOOST_TEST(views[0].gate_up_bytes == kGateUp);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_foretold_and_there_does_not_give_way_to_what_is_not) {
+  const auto cache = open(source(), 4);
+  use(*cache, 0, {0, 1});
+  cache->prefetch(0, Ids{2, 3, 4, 0, 1});
+  use(*cache, 0, {0, 1});
+  BOOST_TEST(cache->counts().misses == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(a_read_that_fails_is_told_to_all_who_wait_and_tried_again) {
   const auto cache = open(source(), 4);
   failing = 2007;
@@ -181,10 +208,10 @@ BOOST_AUTO_TEST_CASE(a_read_that_fails_is_told_to_all_who_wait_and_tried_again) 
 BOOST_AUTO_TEST_CASE(misses_of_a_call_are_read_side_by_side) {
   std::latch all(4);
   ExpertSource from = source();
-  from.load = [&all](std::uint32_t, std::uint32_t, std::span<std::byte>,
-                     std::span<std::byte>) -> Result<void> {
+  from.load = [&all](std::uint32_t, std::uint32_t, std::uint32_t, std::span<std::byte>,
+                     std::span<std::byte>) -> Result<std::uint64_t> {
     all.arrive_and_wait();  // returns only when four readers are here at once
-    return {};
+    return std::uint64_t{1};
   };
   const auto held = open(std::move(from), 8, 4);
   std::vector<ds4_expert_view> views(4);
@@ -195,7 +222,7 @@ BOOST_AUTO_TEST_CASE(misses_of_a_call_are_read_side_by_side) {
 
 BOOST_AUTO_TEST_CASE(a_cache_that_is_too_small_says_what_it_needs) {
   const ExpertSource from = source();
-  const std::uint64_t slot = ExpertCache::slot_bytes(from);
+  const std::uint64_t slot = ExpertCache::slot_bytes(from.layers);
   BOOST_TEST(slot == 8192U);
   const auto cache = ExpertCache::make(from, 3 * slot - 1, 6, 1);
   BOOST_TEST_REQUIRE(!cache.ok());

@@ -133,6 +133,7 @@ BOOST_AUTO_TEST_CASE(a_plan_that_does_not_fit_names_the_largest_context_that_doe
   const test::HeaderModel flash("flash");
   MemoryPlanInputs inputs;
   inputs.context = 1000000;
+  inputs.experts.mode = ExpertCacheOptions::Mode::off;
   const MemoryPlanner planner = planner_of(*flash.file, inputs);
   // Enough for the weights and for a good deal of context, not for all of it.
   const MemoryPlan small = test::must(planner.plan(200000));
@@ -161,7 +162,9 @@ BOOST_AUTO_TEST_CASE(a_plan_that_does_not_fit_names_the_largest_context_that_doe
 BOOST_AUTO_TEST_CASE(weights_that_do_not_fit_leave_no_context) {
   const test::HeaderModel flash("flash");
   const auto begin = std::chrono::steady_clock::now();
-  const MemoryPlanner planner = planner_of(*flash.file);
+  MemoryPlanInputs inputs;
+  inputs.experts.mode = ExpertCacheOptions::Mode::off;
+  const MemoryPlanner planner = planner_of(*flash.file, inputs);
   const auto refused = planner.fitting_plan(host_of(24ULL << 30));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   BOOST_TEST_REQUIRE(!refused.ok());
