@@ -9,8 +9,9 @@ namespace ds4 {
 Result<void> Engine::State::open_experts(const ExpertLayout& layout) {
   plugins::Device& device = *devices.devices.front();
   try {
-    DS4_TRY(expert_cache, ExpertCache::make(expert_source(model, device, layout),
-                                       memory_plan.experts->bytes(), layout.least, kExpertReaders));
+    DS4_TRY(expert_cache,
+            ExpertCache::make(expert_source(model, device, layout), memory_plan.experts->bytes(),
+                              layout.least, kExpertReaders));
     foretold.reserve(layout.experts);
     is_foretold.resize(layout.experts);
     DS4_CHECK(read_expert_tables());
@@ -48,9 +49,9 @@ void Engine::State::foretell_experts() {
           named >= 0 ? named : previous_argmax[static_cast<std::size_t>(-1 - named)];
       const std::size_t wide = model.config().experts_used;
       for (std::size_t k = 0; k < wide && foretold.size() < room; ++k) {
-        const auto id = static_cast<std::uint32_t>(
-                            table.ids[static_cast<std::size_t>(token) * wide + k]) %
-                        static_cast<std::uint32_t>(is_foretold.size());
+        const auto id =
+            static_cast<std::uint32_t>(table.ids[static_cast<std::size_t>(token) * wide + k]) %
+            static_cast<std::uint32_t>(is_foretold.size());
         if (std::exchange(is_foretold[id], std::uint8_t{1}) != 0) continue;
         foretold.push_back(static_cast<std::int32_t>(id));
       }

@@ -67,8 +67,7 @@ class ExpertReader {
 
   Result<void> load(const Piece& piece, Lane& lane, std::uint32_t expert, std::byte* to) {
     const std::span<std::byte> bytes = std::span(lane.bytes).first(piece.bytes);
-    DS4_CHECK(
-        model_.read_rows(*piece.tensor, expert * piece.rows, piece.rows, bytes, lane.alone));
+    DS4_CHECK(model_.read_rows(*piece.tensor, expert * piece.rows, piece.rows, bytes, lane.alone));
     return device_.pack_expert(piece.desc, expert, bytes.data(), to);
   }
 

@@ -17,8 +17,8 @@ namespace ds4 {
 /// What the routed experts of a model take as a device reads them one by one.
 struct ExpertLayout {
   std::vector<ExpertBytes> layers;
-  std::uint32_t experts = 0;  ///< of a layer
-  std::uint32_t least = 0;    ///< a device asks for no more at once: what one token uses
+  std::uint32_t experts = 0;        ///< of a layer
+  std::uint32_t least = 0;          ///< a device asks for no more at once: what one token uses
   std::uint64_t tensor_bytes = 0;   ///< all of them, as stored
   std::uint64_t largest_piece = 0;  ///< of one tensor, one expert as stored
 

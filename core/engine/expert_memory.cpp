@@ -12,8 +12,8 @@ constexpr std::uint64_t kShareOfRoom = 90;  // percent
 
 }  // namespace
 
-/// Finds out whether experts can be streamed; only a cache that was asked for makes it an error that
-/// they cannot.
+/// Finds out whether experts can be streamed; only a cache that was asked for makes it an error
+/// that they cannot.
 Result<void> MemoryPlanner::add_experts() {
   const ExpertCacheOptions::Mode mode = inputs_.experts.mode;
   if (mode == ExpertCacheOptions::Mode::off) {
@@ -39,8 +39,8 @@ Result<void> MemoryPlanner::import_experts() {
                 " does not compute in the host's memory, where the experts would be");
   }
   DS4_TRY(ExpertLayout layout,
-          ExpertLayout::make(*model_, part.questions.weight ? part.questions.weight
-                                                            : AskWeight(assume_in_place)));
+          ExpertLayout::make(
+              *model_, part.questions.weight ? part.questions.weight : AskWeight(assume_in_place)));
   if (part.questions.streamed) {
     part.tables.resize(layout.layers.size());
     for (const WeightItem& item : weight_items(*model_, part.share)) {

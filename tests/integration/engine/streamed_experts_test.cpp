@@ -1,5 +1,5 @@
-// Models whose routed experts come through a cache: the bits are those of the model with all experts
-// in memory, whatever the cache holds.
+// Models whose routed experts come through a cache: the bits are those of the model with all
+// experts in memory, whatever the cache holds.
 #include <boost/test/unit_test.hpp>
 
 #include <filesystem>
@@ -100,8 +100,7 @@ BOOST_AUTO_TEST_CASE(a_cache_of_any_size_changes_no_bit) {
       BOOST_TEST(!resident->expert_report().has_value());
       const ExpertLayout layout = layout_of(resident->model(), *resident->devices().devices[0]);
       const std::uint64_t all = layout.all();
-      for (const std::uint64_t held :
-           {all, all / 2, all / 4, std::uint64_t{layout.least}}) {
+      for (const std::uint64_t held : {all, all / 2, all / 4, std::uint64_t{layout.least}}) {
         const std::uint64_t slots = std::max<std::uint64_t>(held, layout.least);
         for (const std::uint32_t threads : {1U, 2U}) {
           const auto engine =
@@ -153,8 +152,8 @@ BOOST_AUTO_TEST_CASE(sessions_that_decode_together_get_the_same_bits) {
       }
     }
     const StepRow again[] = {{of_streamed[0], -1, true}, {of_streamed[1], -2, true}};
-    BOOST_TEST(streamed->step({.decode = again, .prefill = {}, .read_logits = true, .forced = {}})
-                   .ok());
+    BOOST_TEST(
+        streamed->step({.decode = again, .prefill = {}, .read_logits = true, .forced = {}}).ok());
   }
 }
 
@@ -257,11 +256,10 @@ BOOST_AUTO_TEST_CASE(what_cannot_stream_is_refused_in_a_line) {
   const auto device = open_device("cpu-reference", 1);
   BOOST_TEST(contains(refusal(model_in(folder, "micro"), device, with_cache(10)),
                       "an expert cache of 10 bytes holds 0 experts"));
-  BOOST_TEST(contains(
-      refusal(model_in(folder, "micro"),
-              open_device("cpu-reference", 1, {{"cpu-reference.compose", "on"}}),
-              with_cache(1 << 20)),
-      "streamed experts are not taken here"));
+  BOOST_TEST(contains(refusal(model_in(folder, "micro"),
+                              open_device("cpu-reference", 1, {{"cpu-reference.compose", "on"}}),
+                              with_cache(1 << 20)),
+                      "streamed experts are not taken here"));
 
   EngineOptions shadowed = with_cache(1 << 20);
   shadowed.shadow.device = open_device("cpu-reference", 1);

@@ -38,8 +38,7 @@ BOOST_AUTO_TEST_SUITE(expert_memory)
 
 BOOST_AUTO_TEST_CASE(experts_stay_weights_where_they_fit) {
   const test::HeaderModel flash("flash");
-  const MemoryPlan plan =
-      test::must(planner_of(*flash.file, {}).fitting_plan(host_of(128 * kGiB)));
+  const MemoryPlan plan = test::must(planner_of(*flash.file, {}).fitting_plan(host_of(128 * kGiB)));
   BOOST_TEST(!plan.experts.has_value());
   BOOST_TEST(plan.weights.in_place > 80 * kGiB);
 }

@@ -51,9 +51,10 @@ BOOST_AUTO_TEST_CASE(lines_say_what_a_cache_holds_and_did) {
   experts.all = 11008;
   experts.is_forced = true;
   plan.experts = experts;
-  BOOST_TEST(expert_line(plan) ==
-             "expert cache: not all weights fit into memory, so 1024 of 11008 routed experts (9.3 %) "
-             "stay, in 7.00 GiB, and the others are read when they are chosen");
+  BOOST_TEST(
+      expert_line(plan) ==
+      "expert cache: not all weights fit into memory, so 1024 of 11008 routed experts (9.3 %) "
+      "stay, in 7.00 GiB, and the others are read when they are chosen");
   ExpertReport report;
   report.counts.hits = 600;
   report.counts.misses = 400;
