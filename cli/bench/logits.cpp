@@ -31,7 +31,10 @@ std::vector<std::size_t> best_ids(const std::vector<float>& values) {
   const std::size_t count = std::min(kBest, ids.size());
   std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count), ids.end(),
                     [&values](std::size_t a, std::size_t b) {
-                      return values[a] != values[b] ? values[a] > values[b] : a < b;
+                      // NaN goes last: it is neither more nor less than anything.
+                      const bool is_none = std::isnan(values[a]);
+                      if (is_none != std::isnan(values[b])) return !is_none;
+                      return is_none || values[a] == values[b] ? a < b : values[a] > values[b];
                     });
   ids.resize(count);
   return ids;
@@ -54,9 +57,9 @@ struct Distance {
 
   void add(double a, double b) {
     // NaN on one side only is as far off as can be.
-    const double difference = std::isnan(a) && std::isnan(b) ? 0
-                              : std::isnan(a - b)            ? HUGE_VAL
-                                                             : std::fabs(a - b);
+    const double difference = a == b || (std::isnan(a) && std::isnan(b)) ? 0
+                              : std::isnan(a - b)                        ? HUGE_VAL
+                                                                         : std::fabs(a - b);
     largest = std::max(largest, difference);
     square += difference * difference;
     product += a * b;

@@ -183,6 +183,11 @@ Result<void> check_options(const BenchOptions& options) {
   if (!options.logits.empty() && options.logits == options.csv) {
     return fail(Errc::invalid_argument, "--csv and --logits name the same file");
   }
+  if (!options.logits.empty() && (options.logits == options.json || options.logits == options.svg ||
+                                  options.logits == options.baseline)) {
+    return fail(Errc::invalid_argument, "--logits names a file that is ",
+                options.logits == options.baseline ? "read" : "written to", " for another option");
+  }
   if (options.first > options.last) {
     return fail(Errc::invalid_argument, "--ctx-start ", options.first, " lies behind --ctx-max ",
                 options.last);

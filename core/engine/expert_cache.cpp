@@ -7,11 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <map>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -71,7 +70,8 @@ struct ExpertCache::State {
         stride(slot_bytes(source.layers)),
         arena(std::size_t{count} * stride),
         slots(count),
-        places(source.layers.size() * source.experts, kNone) {
+        places(source.layers.size() * source.experts, kNone),
+        failures(count) {
     empty.reserve(count);
     queue.reserve(count);
     for (std::uint32_t i = count; i > 0; --i) empty.push_back(i - 1);
@@ -117,7 +117,6 @@ struct ExpertCache::State {
   std::optional<std::uint32_t> start(std::uint32_t layer, std::uint32_t expert, bool is_ahead) {
     const std::optional<std::uint32_t> index = take_slot();
     if (!index) return std::nullopt;
-    ++clock;
     slots[*index] = {Slot::Kind::loading,
                      layer,
                      expert,
@@ -167,8 +166,8 @@ struct ExpertCache::State {
       for (std::uint32_t i = 0; i < count; ++i) {
         readers.emplace_back([this, i] { read_experts(i); });
       }
-    } catch (const std::system_error&) {
-      // Fewer read as well, only later.
+    } catch (const std::exception&) {
+      // No thread, or no memory for one: fewer read as well, only later.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return !readers.empty();
@@ -186,8 +185,7 @@ struct ExpertCache::State {
       const std::uint32_t layer = slot.layer;
       const std::uint32_t expert = slot.expert;
       lock.unlock();
-      Result<std::uint64_t> loaded =
-          source.load(reader, layer, expert, gate_up(index, layer), down(index, layer));
+      Result<std::uint64_t> loaded = load(reader, index, layer, expert);
       lock.lock();
       ++counts.loads;
       if (loaded) {
@@ -200,6 +198,16 @@ struct ExpertCache::State {
     }
   }
 
+  /// Nothing may leave a reader's thread.
+  Result<std::uint64_t> load(std::uint32_t reader, std::uint32_t index, std::uint32_t layer,
+                             std::uint32_t expert) noexcept {
+    try {
+      return source.load(reader, layer, expert, gate_up(index, layer), down(index, layer));
+    } catch (...) {
+      return Error{Errc::out_of_memory, "out of memory"};
+    }
+  }
+
   /// An expert that could not be read: whoever waits for it is told, and the next one tries again.
   void forget(std::uint32_t index, Error error) {
     Slot& slot = slots[index];
@@ -208,17 +216,17 @@ struct ExpertCache::State {
     slot.is_ahead = false;
     slot.awaited_until = 0;
     if (slot.pins > 0) {
-      failures.insert_or_assign(index, std::move(error));
+      failures[index] = std::move(error);
     } else {
       empty.push_back(index);
     }
   }
 
   /// Gives up slots that acquire() waited for; the last to let go of a failed one frees it.
-  void abandon(std::span<const std::uint32_t> pinned) {
+  void abandon(std::span<const std::uint32_t> pinned) noexcept {
     for (const std::uint32_t index : pinned) {
-      if (--slots[index].pins > 0 || !failures.contains(index)) continue;
-      failures.erase(index);
+      if (index == kNone || --slots[index].pins > 0 || !failures[index]) continue;
+      failures[index].reset();
       empty.push_back(index);
     }
     changed.notify_all();
@@ -226,8 +234,9 @@ struct ExpertCache::State {
 
   Result<std::uint64_t> acquire(std::uint32_t layer, std::span<const std::int32_t> ids,
                                 std::span<ds4_expert_view> out);
-  Result<void> pin(std::unique_lock<std::mutex>& lock, std::uint32_t layer, std::uint32_t expert,
-                   std::vector<std::uint32_t>& pinned, bool& waits);
+  std::uint32_t pin_there(std::uint32_t at, bool& waits);
+  Result<std::uint32_t> pin(std::unique_lock<std::mutex>& lock, std::uint32_t layer,
+                            std::uint32_t expert, bool& waits);
 
   /// A list of pinned slots, from tickets that were released where there is one.
   std::vector<std::uint32_t> spare_list() {
@@ -245,10 +254,10 @@ struct ExpertCache::State {
   std::condition_variable work;     // for readers: the queue, or the end
   std::condition_variable changed;  // for acquire(): an expert is there, or a slot is free
   std::vector<Slot> slots;
-  std::vector<std::uint32_t> places;  // slot of (layer, expert), or kNone
+  std::vector<std::uint32_t> places;           // slot of (layer, expert), or kNone
+  std::vector<std::optional<Error>> failures;  // by slot, while somebody waits
   std::vector<std::uint32_t> empty;
-  std::vector<std::uint32_t> queue;         // slots to load, the next one first
-  std::map<std::uint32_t, Error> failures;  // by slot, while somebody waits
+  std::vector<std::uint32_t> queue;  // slots to load, the next one first
   struct Ticket {
     std::uint64_t id;
     std::vector<std::uint32_t> pinned;
@@ -263,32 +272,34 @@ struct ExpertCache::State {
   std::vector<std::thread> readers;
 };
 
-Result<void> ExpertCache::State::pin(std::unique_lock<std::mutex>& lock, std::uint32_t layer,
-                                     std::uint32_t expert, std::vector<std::uint32_t>& pinned,
-                                     bool& waits) {
+/// Pins an expert that has a slot.
+std::uint32_t ExpertCache::State::pin_there(std::uint32_t at, bool& waits) {
+  Slot& slot = slots[at];
+  const bool is_hit = slot.kind == Slot::Kind::ready || slot.is_ahead;
+  ++(is_hit ? counts.hits : counts.misses);
+  counts.read_ahead += is_hit && slot.is_ahead ? 1 : 0;
+  if (slot.kind != Slot::Kind::ready) {
+    waits = true;
+    hurry(at);
+  }
+  ++slot.pins;
+  use(slot);
+  return at;
+}
+
+/// The same for one that may have to be read into a slot first, once one is free.
+Result<std::uint32_t> ExpertCache::State::pin(std::unique_lock<std::mutex>& lock,
+                                              std::uint32_t layer, std::uint32_t expert,
+                                              bool& waits) {
   for (;;) {
     const std::uint32_t at = place(layer, expert);
-    if (at != kNone) {
-      Slot& slot = slots[at];
-      const bool is_hit = slot.kind == Slot::Kind::ready || slot.is_ahead;
-      ++(is_hit ? counts.hits : counts.misses);
-      counts.read_ahead += is_hit && slot.is_ahead ? 1 : 0;
-      if (slot.kind != Slot::Kind::ready) {
-        waits = true;
-        hurry(at);
-      }
-      ++slot.pins;
-      use(slot);
-      pinned.push_back(at);
-      return {};
-    }
+    if (at != kNone) return pin_there(at, waits);
     if (const auto started = start(layer, expert, false)) {
       ++counts.misses;
       waits = true;
       ++slots[*started].pins;
       use(slots[*started]);
-      pinned.push_back(*started);
-      return {};
+      return *started;
     }
     // Every slot is pinned, on its way or read ahead. The last kind gives way to what is wanted
     // now; the second comes free by itself.
@@ -329,15 +340,28 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
   }
   const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex);
-  // Slots, by id; the same one more than once where ids repeat.
+  // Slots, by id; the same one more than once where ids repeat. Whatever ends this early lets go.
   std::vector<std::uint32_t> pinned = spare_list();
-  pinned.reserve(ids.size());
-  bool waits = false;
-  for (const std::int32_t id : ids) {
-    if (auto got = pin(lock, layer, static_cast<std::uint32_t>(id), pinned, waits); !got) {
-      abandon(pinned);
-      return got.error();
+  struct Pins {
+    State& state;
+    std::vector<std::uint32_t>* list;
+    ~Pins() {
+      if (list != nullptr) state.abandon(*list);
     }
+  } pins{*this, &pinned};
+  pinned.assign(ids.size(), kNone);
+  // Room for this ticket, and for every list that comes back.
+  tickets.reserve(tickets.size() + 1);
+  spare.reserve(spare.size() + tickets.size() + 1);
+  bool waits = false;
+  // First those that are there: none of them gives way to one that is not.
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::uint32_t at = place(layer, static_cast<std::uint32_t>(ids[i]));
+    if (at != kNone) pinned[i] = pin_there(at, waits);
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (pinned[i] != kNone) continue;
+    DS4_TRY(pinned[i], pin(lock, layer, static_cast<std::uint32_t>(ids[i]), waits));
   }
   changed.wait(lock, [this, &pinned] {
     return std::all_of(pinned.begin(), pinned.end(), [this](std::uint32_t index) {
@@ -349,11 +373,7 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
   for (const std::uint32_t index : pinned) {
-    const auto failed = failures.find(index);
-    if (failed == failures.end()) continue;
-    const Error error = failed->second;
-    abandon(pinned);
-    return error;
+    if (failures[index]) return Error(*failures[index]);
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const std::span<std::byte> first = gate_up(pinned[i], layer);
@@ -361,6 +381,7 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
     out[i] = {first.data(), second.data(), first.size(), second.size(), DS4_MEMORY_HOST, 0};
   }
   const std::uint64_t ticket = next_ticket++;
+  pins.list = nullptr;
   tickets.push_back({ticket, std::move(pinned)});
   return ticket;
 }

@@ -34,6 +34,9 @@ Result<void> MemoryPlanner::import_experts() {
                 parts_.size());
   }
   Part& part = parts_.front();
+  if (!part.questions.packs_experts) {
+    return fail(Errc::unsupported, part.questions.device, " does not pack single experts");
+  }
   if (!part.questions.shares_host_memory) {
     return fail(Errc::unsupported, part.questions.device,
                 " does not compute in the host's memory, where the experts would be");
@@ -91,9 +94,11 @@ std::uint64_t MemoryPlanner::table_bytes() const {
 Result<MemoryPlan> MemoryPlanner::best_plan(const MemoryLimits& limits) const {
   DS4_TRY(MemoryPlan wanted, plan());
   if (wanted.experts || !experts_ || fits(wanted, limits)) return wanted;
-  DS4_TRY(MemoryPlan streamed, plan(inputs_.context, Experts::streamed));
-  ExpertMemory& cache = *streamed.experts;
-  const std::uint64_t room = host_room(streamed, limits) / 100 * kShareOfRoom;
+  Result<MemoryPlan> streamed = plan(inputs_.context, Experts::streamed);
+  // A device that has no op for streamed experts: what does not fit is what has to be said.
+  if (!streamed) return wanted;
+  ExpertMemory& cache = *streamed->experts;
+  const std::uint64_t room = host_room(*streamed, limits) / 100 * kShareOfRoom;
   cache.held = std::min(cache.all, cache.held + room / cache.slot_bytes);
   return streamed;
 }

@@ -65,6 +65,7 @@ PlanQuestions PlanQuestions::of(plugins::Device* maybe_device) {
   questions.device = device_name(device);
   questions.shares_host_memory = uses_host_memory(device);
   questions.weight = [&device](const ds4_weight_desc& desc) { return device.weight_query(desc); };
+  questions.packs_experts = device.packs_experts();
   questions.streamed = [&device](const ModelFile& model, const WeightItem& item) {
     return import_streamed(model, device, item);
   };
@@ -336,7 +337,12 @@ Result<MemoryPlan> MemoryPlanner::fitting_plan(const MemoryLimits& limits) const
   std::string text = shortage(wanted, limits);
   if (largest == 0) {
     text += "; no context would fit: a smaller model or more memory is needed";
-    if (!cannot_stream_.empty()) text.append("; no expert cache: ").append(cannot_stream_);
+    std::string why_not = cannot_stream_;
+    if (experts_ && !wanted.experts) {
+      const Result<MemoryPlan> streamed = plan(inputs_.context, Experts::streamed);
+      if (!streamed) why_not = streamed.error().what;
+    }
+    if (!why_not.empty()) text.append("; no expert cache: ").append(why_not);
     return fail(Errc::out_of_memory, text);
   }
   return fail(Errc::out_of_memory, text, "; the largest context that fits is ", largest,

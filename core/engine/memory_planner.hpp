@@ -51,6 +51,7 @@ struct PlanQuestions {
   std::string device;  ///< name
   bool shares_host_memory = true;
   AskWeight weight;
+  bool packs_experts = true;
   /// The handle of streamed experts, which holds no bytes: what ops with them need is known only
   /// from it.
   std::function<Result<plugins::Weight>(const ModelFile&, const WeightItem&)> streamed;

@@ -57,6 +57,8 @@ class Device : public std::enable_shared_from_this<Device> {
   Result<WeightImport> begin_import(ds4_weight_desc desc, std::uint32_t flags = 0);
   /// From bytes that Weight::export_packed() gave on an equal build. Errors: unsupported.
   Result<Weight> import_packed(ds4_weight_desc desc, std::span<const std::byte> packed);
+  /// Whether pack_expert() is there at all.
+  [[nodiscard]] bool packs_experts() const noexcept { return api().weight_pack_expert != nullptr; }
   /// Packs one expert of a streamed weight; `to` holds the packed bytes that weight_query() named.
   /// Thread: any. Errors: unsupported.
   Result<void> pack_expert(ds4_weight_desc desc, std::uint32_t expert, const void* from,

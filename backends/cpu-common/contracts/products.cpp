@@ -141,7 +141,8 @@ void check_moe_routed(Check& c, const ds4_op_moe_routed& op) {
   c.experts(op.down, "down", {experts, width, inner_of(op)});
   for (const ds4_weight* other : {op.up, op.down}) {
     if (other == nullptr) continue;
-    c.require(other->is_streamed == op.gate->is_streamed && other->layer == op.gate->layer,
+    c.require(other->is_streamed == op.gate->is_streamed &&
+                  (!other->is_streamed || other->layer == op.gate->layer),
               "gate, up and down are not streamed alike, from one layer");
   }
   c.require(!op.gate->is_streamed || op.up == nullptr || op.up->dtype == op.gate->dtype,

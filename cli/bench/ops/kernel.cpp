@@ -63,9 +63,14 @@ std::vector<std::vector<std::int32_t>> draw_lists(std::uint32_t count, std::uint
 double distinct_ids(const std::vector<std::vector<std::int32_t>>& lists) {
   std::size_t sum = 0;
   for (const std::vector<std::int32_t>& list : lists) {
-    std::set<std::int32_t> ids(list.begin(), list.end());
-    ids.erase(-1);
-    sum += ids.size();
+    std::vector<bool> is_there;
+    for (const std::int32_t id : list) {
+      if (id < 0) continue;
+      const auto at = static_cast<std::size_t>(id);
+      if (at >= is_there.size()) is_there.resize(at + 1);
+      sum += is_there[at] ? 0U : 1U;
+      is_there[at] = true;
+    }
   }
   return lists.empty() ? 0 : static_cast<double>(sum) / static_cast<double>(lists.size());
 }

@@ -86,7 +86,8 @@ class KernelMaker {
   void take_experts(Kernel& kernel, WeightUse& use) const {
     auto& op = reinterpret_cast<ds4_op_moe_routed&>(*kernel.op.words().data());
     const std::uint32_t used = op.ids.extent[1];
-    kernel.lists = draw_lists(kLists, op.ids.extent[0], used, stand_.config().stored(), false);
+    kernel.lists = draw_lists(list_count(op.ids.extent[0]), op.ids.extent[0], used,
+                              stand_.config().stored(), false);
     op.ids = make_view(BufferKeys::handle(keys_.list), 0, DS4_DTYPE_I32, {op.ids.extent[0], used});
     use.experts = distinct_ids(kernel.lists);
     use.pairs = use.rows * used;
@@ -109,7 +110,8 @@ class KernelMaker {
     }
     const std::uint32_t chosen = pool.list.extent[1];
     kernel.shape += "+" + std::to_string(std::min(chosen, visible));
-    kernel.lists = draw_lists(kLists, pool.list.extent[0], chosen, visible, true);
+    kernel.lists =
+        draw_lists(list_count(pool.list.extent[0]), pool.list.extent[0], chosen, visible, true);
     pool.list =
         make_view(BufferKeys::handle(keys_.list), 0, DS4_DTYPE_I32, {pool.list.extent[0], chosen});
     return distinct_ids(kernel.lists);

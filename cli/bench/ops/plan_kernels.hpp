@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "bench/ops/layer_shapes.hpp"
@@ -7,8 +9,11 @@
 
 namespace ds4::bench {
 
-/// How many lists of experts or rows a kernel takes in turn.
-inline constexpr std::uint32_t kLists = 32;
+/// How many lists of experts or rows a kernel takes in turn; few where one list is long and its own
+/// rows differ.
+constexpr std::uint32_t list_count(std::uint32_t rows) noexcept {
+  return std::clamp(1024U / std::max(rows, 1U), 1U, 32U);
+}
 
 /// The ops of a step over one layer, in their order, each once; those that only pass ids on are
 /// left out. `keys` are those that the stand was made with.

@@ -94,7 +94,7 @@ Result<Product> product_of(plugins::Device& device, const ShapedWeight& weight,
   op.y = make_view(product.y.handle(), 0, DS4_DTYPE_F32, {rows, parts, out});
   if (is_expert) {
     op.ids = make_view(BufferKeys::handle(keys.list), 0, DS4_DTYPE_I32, {rows, parts});
-    product.kernel.lists = draw_lists(kLists, rows, parts, desc.extent[0], false);
+    product.kernel.lists = draw_lists(list_count(rows), rows, parts, desc.extent[0], false);
     use.experts = distinct_ids(product.kernel.lists);
     use.pairs = use.rows * parts;
     product.kernel.shape = std::to_string(parts) + " of " + product.kernel.shape;

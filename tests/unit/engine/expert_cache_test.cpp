@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 #include <latch>
+#include <numeric>
 #include <random>
 #include <set>
 #include <thread>
@@ -191,6 +192,27 @@ BOOST_AUTO_TEST_CASE(what_is_foretold_and_there_does_not_give_way_to_what_is_not
   cache->prefetch(0, Ids{2, 3, 4, 0, 1});
   use(*cache, 0, {0, 1});
   BOOST_TEST(cache->counts().misses == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_there_does_not_give_way_to_another_of_the_same_call) {
+  const auto cache = open(source(), 2);
+  use(*cache, 0, {5});
+  use(*cache, 0, {5});
+  use(*cache, 0, {1});
+  use(*cache, 0, {0, 1});
+  BOOST_TEST(cache->counts().loads == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(more_than_is_soon_used_may_be_foretold) {
+  const auto cache = open(source(1, 200), 150);
+  Ids first(150);
+  std::iota(first.begin(), first.end(), 0);
+  cache->prefetch(0, first);
+  while (cache->counts().loads < 150U) std::this_thread::yield();
+  cache->prefetch(0, Ids{150, 151, 152, 153});
+  use(*cache, 0, {0, 1, 2, 3});
+  BOOST_TEST(cache->counts().misses == 0U);
+  BOOST_TEST(cache->counts().loads == 150U);
 }
 
 BOOST_AUTO_TEST_CASE(a_read_that_fails_is_told_to_all_who_wait_and_tried_again) {

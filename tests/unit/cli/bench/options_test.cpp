@@ -70,6 +70,10 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
   BOOST_TEST(
       complaint({"--shadow", "cpu-reference"}).starts_with("--shadow: this version does not"));
   BOOST_TEST(complaint({"--logits", "c", "--csv", "c"}) == "--csv and --logits name the same file");
+  BOOST_TEST(complaint({"--logits", "c", "--gate", "c"}) ==
+             "--logits names a file that is read for another option");
+  BOOST_TEST(complaint({"--logits", "c", "--json", "c"}) ==
+             "--logits names a file that is written to for another option");
   BOOST_TEST(complaint({"--logits", "c", "--chart", "d"}) ==
              "--logits has no effect without a sweep");
   BOOST_TEST(complaint({"--compare-logits", "a,b"}).empty());
