@@ -121,6 +121,18 @@ void run_resolve_tokens(Context& c, const ds4_op_resolve_tokens& op, const sdk::
   });
 }
 
+void run_quant_round_trip(Context& c, const ds4_op_quant_round_trip& op,
+                          const sdk::RowRange& rows) {
+  const Bytes x = Context::bytes(op.x);
+  const Bytes y = Context::bytes(op.y);
+  each_vector(c, rows, vectors_of(op.x), [&](std::uint32_t r, std::uint32_t k) {
+    const float* in = f32(x.row(r, k));
+    float* out = f32(y.row(r, k));
+    if (in != out) std::copy_n(in, x.width, out);
+    round_row(op.rounding, out, x.width);
+  });
+}
+
 void run_take_columns(Context& c, const ds4_op_take_columns& op, const sdk::RowRange& rows) {
   const Bytes x = Context::bytes(op.x);
   const Bytes ids = Context::bytes(op.ids);

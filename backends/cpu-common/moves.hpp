@@ -1,4 +1,5 @@
-/// The ops that move and convert stored rows and compute nothing: one code for every CPU backend.
+/// The ops that move, convert and round rows and compute nothing else: one code for every CPU
+/// backend.
 #pragma once
 
 #include "context.hpp"
@@ -17,6 +18,7 @@ void run_gather_rows(Context& c, const ds4_op_gather_rows& op, const sdk::RowRan
 void run_scatter_rows(Context& c, const ds4_op_scatter_rows& op, const sdk::RowRange& rows);
 void run_page_rows(Context& c, const ds4_op_page_rows& op, const sdk::RowRange& rows);
 void run_resolve_tokens(Context& c, const ds4_op_resolve_tokens& op, const sdk::RowRange& rows);
+void run_quant_round_trip(Context& c, const ds4_op_quant_round_trip& op, const sdk::RowRange& rows);
 void run_take_columns(Context& c, const ds4_op_take_columns& op, const sdk::RowRange& rows);
 void run_embed_streams(Context& c, const ds4_op_embed_streams& op, const sdk::RowRange& rows);
 /// kv_commit and compress_commit: rows of the step go to their ring rows once the layer has read
