@@ -22,17 +22,6 @@ constexpr std::uint32_t kCrossing = 128;
 constexpr std::uint32_t kContext = 256;
 constexpr std::uint32_t kMostSingleRows = 16;
 
-ModelConfig single_layer(const ModelConfig& from, std::uint32_t layer) {
-  ModelConfig config = from;
-  config.layers = 1;
-  config.mtp_layers = 0;
-  config.ratios = {from.ratio(layer)};
-  config.hash_layers = from.is_hash_routed(layer) ? 1 : 0;
-  config.swiglu_limit = {from.swiglu_limit[layer]};
-  config.shared_swiglu_limit = {from.shared_swiglu_limit[layer]};
-  return config;
-}
-
 /// One layer on both sides while it is checked.
 class LayerCheck {
  public:
@@ -76,7 +65,7 @@ class LayerCheck {
 
  private:
   Result<void> open(std::pair<std::uint32_t, std::uint32_t> rows) {
-    setup_.config = single_layer(model_.config(), layer_);
+    setup_.config = model_.config().single_layer(layer_);
     setup_.classes = ratio_classes(setup_.config);
     DS4_TRY(setup_.kv, KvLayout::make(setup_.config, setup_.roundings, {1, kContext, 100}));
     setup_.steps.push_back({0, rows.first, 0});
@@ -101,8 +90,8 @@ class LayerCheck {
     const std::uint32_t first[] = {0};
     const ModelConfig& config = model_.config();
     for (const TensorRole role : layer_roles(config.ratio(layer_), config.is_hash_routed(layer_))) {
-      DS4_CHECK(is_expert(role) ? importer.import_parts(role, layer_, first, weights)
-                                : importer.import(role, layer_, weights));
+      DS4_CHECK(holds_experts(role) ? importer.import_parts(role, layer_, first, weights)
+                                    : importer.import(role, layer_, weights));
     }
     return LayerSide::make(device, setup_, std::move(weights));
   }

@@ -17,11 +17,6 @@ std::string mebibytes(std::uint64_t bytes) {
 
 }  // namespace
 
-bool is_expert(TensorRole role) noexcept {
-  return std::find(std::begin(kExpertRoles), std::end(kExpertRoles), role) !=
-         std::end(kExpertRoles);
-}
-
 std::uint64_t layer_weight_bytes(const ModelFile& model, std::uint32_t layer,
                                  std::uint32_t tokens) {
   std::uint64_t bytes = 0;
@@ -32,7 +27,7 @@ std::uint64_t layer_weight_bytes(const ModelFile& model, std::uint32_t layer,
     // One expert stands in for all before the reference has chosen.
     const std::uint64_t chosen =
         std::min<std::uint64_t>(config.stored(), std::uint64_t{tokens} * config.experts_used + 1);
-    bytes += is_expert(role) ? tensor->bytes / config.stored() * chosen : tensor->bytes;
+    bytes += holds_experts(role) ? tensor->bytes / config.stored() * chosen : tensor->bytes;
   }
   return bytes;
 }

@@ -9,10 +9,6 @@
 
 namespace ds4::validate {
 
-inline constexpr TensorRole kExpertRoles[] = {TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps,
-                                              TensorRole::ffn_down_exps};
-[[nodiscard]] bool is_expert(TensorRole role) noexcept;
-
 /// Bytes of a layer's weights that a check holds at most on one side, from the header alone: of the
 /// routed experts no more than the tokens can choose.
 [[nodiscard]] std::uint64_t layer_weight_bytes(const ModelFile& model, std::uint32_t layer,

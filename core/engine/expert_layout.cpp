@@ -10,9 +10,6 @@
 namespace ds4 {
 namespace {
 
-constexpr std::array kExpertRoles = {TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps,
-                                     TensorRole::ffn_down_exps};
-
 /// One tensor of experts, as its backend packs it.
 struct Piece {
   const TensorInfo* tensor = nullptr;
@@ -36,7 +33,7 @@ class ExpertReader {
     const auto half = static_cast<std::ptrdiff_t>(gate_up.size() / 2);
     std::byte* const to[] = {gate_up.data(), gate_up.data() + half, down.data()};
     std::uint64_t read = 0;
-    for (std::size_t i = 0; i < kExpertRoles.size(); ++i) {
+    for (std::size_t i = 0; i < std::size(kExpertRoles); ++i) {
       const Piece& piece = pieces_[3 * layer + i];
       if (auto done = load(piece, lanes_[reader], expert, to[i]); !done) {
         return done.error().in("tensor ", piece.tensor->name, ": expert ", expert);
@@ -79,10 +76,6 @@ class ExpertReader {
 };
 
 }  // namespace
-
-bool holds_experts(TensorRole role) noexcept {
-  return std::find(kExpertRoles.begin(), kExpertRoles.end(), role) != kExpertRoles.end();
-}
 
 Result<ExpertLayout> ExpertLayout::make(const ModelFile& model, const AskWeight& ask) {
   const ModelConfig& config = model.config();

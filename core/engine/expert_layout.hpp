@@ -11,9 +11,6 @@
 
 namespace ds4 {
 
-/// Whether a tensor holds routed experts, which can be streamed.
-[[nodiscard]] bool holds_experts(TensorRole role) noexcept;
-
 /// What the routed experts of a model take as a device reads them one by one.
 struct ExpertLayout {
   std::vector<ExpertBytes> layers;

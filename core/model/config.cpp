@@ -306,6 +306,17 @@ Result<void> ModelConfig::validate(std::string_view file) const {
   return check_products(file, *this);
 }
 
+ModelConfig ModelConfig::single_layer(std::uint32_t layer) const {
+  ModelConfig config = *this;
+  config.layers = 1;
+  config.mtp_layers = 0;
+  config.ratios = {ratio(layer)};
+  config.hash_layers = is_hash_routed(layer) ? 1 : 0;
+  config.swiglu_limit = {swiglu_limit[layer]};
+  config.shared_swiglu_limit = {shared_swiglu_limit[layer]};
+  return config;
+}
+
 LayerKind ModelConfig::kind(std::uint32_t layer) const noexcept {
   switch (ratios[layer]) {
     case 0:

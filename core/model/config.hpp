@@ -89,6 +89,8 @@ struct ModelConfig {
   [[nodiscard]] bool is_hash_routed(std::uint32_t layer) const noexcept {
     return layer < hash_layers;
   }
+  /// One main layer as a model of its own, with the embedding and the head, without MTP.
+  [[nodiscard]] ModelConfig single_layer(std::uint32_t layer) const;
 
  private:
   static Result<ModelConfig> read_all(const GgufFile& file);

@@ -100,6 +100,12 @@ struct RoleTraits {
 [[nodiscard]] constexpr bool is_mtp(TensorRole role) noexcept {
   return role >= TensorRole::mtp_eh_proj;
 }
+/// The roles of routed experts, whose tensors have one matrix an expert.
+inline constexpr TensorRole kExpertRoles[] = {TensorRole::ffn_gate_exps, TensorRole::ffn_up_exps,
+                                              TensorRole::ffn_down_exps};
+[[nodiscard]] constexpr bool holds_experts(TensorRole role) noexcept {
+  return role >= TensorRole::ffn_gate_exps && role <= TensorRole::ffn_down_exps;
+}
 
 /// "output.weight"; only for global roles.
 [[nodiscard]] std::string global_tensor_name(TensorRole role);

@@ -25,17 +25,6 @@ const std::vector<float>& noise() {
 
 }  // namespace
 
-ModelConfig single_layer(const ModelConfig& from, std::uint32_t layer) {
-  ModelConfig config = from;
-  config.layers = 1;
-  config.mtp_layers = 0;
-  config.ratios = {from.ratio(layer)};
-  config.hash_layers = from.is_hash_routed(layer) ? 1 : 0;
-  config.swiglu_limit = {from.swiglu_limit[layer]};
-  config.shared_swiglu_limit = {from.shared_swiglu_limit[layer]};
-  return config;
-}
-
 Result<void> fill_with_noise(const plugins::Stream& stream, const plugins::Buffer& buffer) {
   const auto bytes = std::as_bytes(std::span(noise()));
   for (std::uint64_t at = 0; at < buffer.bytes(); at += bytes.size()) {

@@ -26,7 +26,6 @@ class StepStand {
 
   [[nodiscard]] const Plan& plan() const noexcept { return *plan_; }
   [[nodiscard]] const ModelConfig& config() const noexcept { return config_; }
-  [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::uint32_t context() const noexcept { return context_; }
   /// Tokens before the step.
   [[nodiscard]] std::uint32_t position() const noexcept { return context_ - rows_; }
@@ -68,9 +67,6 @@ class StepStand {
   std::optional<plugins::Buffer> arena_, block_, table_, sampled_, logits_, noise_;
   std::optional<Plan> plan_;
 };
-
-/// One layer of a model as a model of its own.
-[[nodiscard]] ModelConfig single_layer(const ModelConfig& from, std::uint32_t layer);
 
 /// Fills a buffer with normal values, f32.
 Result<void> fill_with_noise(const plugins::Stream& stream, const plugins::Buffer& buffer);
