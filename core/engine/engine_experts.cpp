@@ -1,6 +1,7 @@
 // An engine whose routed experts come through a cache.
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "engine/engine_state.hpp"
 
@@ -42,9 +43,11 @@ Result<void> Engine::State::read_expert_tables() {
 void Engine::State::foretell_experts() {
   std::uint32_t room = expert_cache->capacity() / 2;
   for (const ExpertTable& table : expert_tables) {
+    if (room == 0) return;
     foretold.clear();
     std::fill(is_foretold.begin(), is_foretold.end(), std::uint8_t{0});
     for (const std::int32_t named : segments.tokens) {
+      if (foretold.size() == room) break;
       const std::int32_t token =
           named >= 0 ? named : previous_argmax[static_cast<std::size_t>(-1 - named)];
       const std::size_t wide = model.config().experts_used;

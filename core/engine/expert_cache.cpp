@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/anonymous_pages.hpp"
 #include "base/checked.hpp"
 
 namespace ds4 {
@@ -39,36 +39,13 @@ struct Slot {
   std::uint64_t awaited_until = 0;  // by the clock of uses: foretold, and not used since
 };
 
-/// Address space that is filled as experts come.
-class Arena {
- public:
-  explicit Arena(std::size_t bytes)
-      : bytes_(bytes),
-        data_(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
-    if (is_there()) (void)::madvise(data_, bytes_, MADV_HUGEPAGE);
-  }
-  ~Arena() {
-    if (is_there()) ::munmap(data_, bytes_);
-  }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  [[nodiscard]] bool is_there() const { return data_ != MAP_FAILED; }
-  [[nodiscard]] std::byte* at(std::size_t offset) const {
-    return static_cast<std::byte*>(data_) + offset;
-  }
-
- private:
-  std::size_t bytes_;
-  void* data_;
-};
-
 }  // namespace
 
 struct ExpertCache::State {
   State(ExpertSource from, std::uint32_t count)
       : source(std::move(from)),
         stride(slot_bytes(source.layers)),
-        arena(std::size_t{count} * stride),
+        pages(std::size_t{count} * stride),
         slots(count),
         places(source.layers.size() * source.experts, kNone),
         failures(count) {
@@ -82,7 +59,7 @@ struct ExpertCache::State {
   }
 
   [[nodiscard]] std::span<std::byte> gate_up(std::uint32_t slot, std::uint32_t layer) const {
-    return {arena.at(std::size_t{slot} * stride), source.layers[layer].gate_up};
+    return {pages.data() + std::size_t{slot} * stride, source.layers[layer].gate_up};
   }
   [[nodiscard]] std::span<std::byte> down(std::uint32_t slot, std::uint32_t layer) const {
     const std::span<std::byte> before = gate_up(slot, layer);
@@ -147,12 +124,6 @@ struct ExpertCache::State {
     if (++uses < kUsesPerHalving * slots.size()) return;
     uses = 0;
     for (Slot& each : slots) each.uses /= 2;
-  }
-
-  void unpin(std::span<const std::uint32_t> pinned) {
-    for (const std::uint32_t index : pinned) --slots[index].pins;
-    // Others may wait for a slot that nobody uses.
-    if (!pinned.empty()) changed.notify_all();
   }
 
   /// As many of `count` as the system gives; false: none.
@@ -222,8 +193,9 @@ struct ExpertCache::State {
     }
   }
 
-  /// Gives up slots that acquire() waited for; the last to let go of a failed one frees it.
-  void abandon(std::span<const std::uint32_t> pinned) noexcept {
+  /// Of the slots of a ticket, or of those that acquire() got so far (kNone: none yet). The last to
+  /// let go of one that could not be filled frees it; others may wait for a slot that nobody uses.
+  void let_go(std::span<const std::uint32_t> pinned) noexcept {
     for (const std::uint32_t index : pinned) {
       if (index == kNone || --slots[index].pins > 0 || !failures[index]) continue;
       failures[index].reset();
@@ -248,8 +220,8 @@ struct ExpertCache::State {
   }
 
   ExpertSource source;
-  std::uint64_t stride;  // of a slot
-  Arena arena;
+  std::uint64_t stride;             // of a slot
+  AnonymousPages pages;             // filled as experts come
   std::mutex mutex;                 // guards everything below
   std::condition_variable work;     // for readers: the queue, or the end
   std::condition_variable changed;  // for acquire(): an expert is there, or a slot is free
@@ -346,7 +318,7 @@ Result<std::uint64_t> ExpertCache::State::acquire(std::uint32_t layer,
     State& state;
     std::vector<std::uint32_t>* list;
     ~Pins() {
-      if (list != nullptr) state.abandon(*list);
+      if (list != nullptr) state.let_go(*list);
     }
   } pins{*this, &pinned};
   pinned.assign(ids.size(), kNone);
@@ -395,7 +367,8 @@ std::uint64_t ExpertCache::slot_bytes(std::span<const ExpertBytes> layers) noexc
 }
 
 std::uint64_t ExpertCache::table_bytes(std::uint64_t slots, std::uint64_t experts) noexcept {
-  return slots * (sizeof(Slot) + 2 * sizeof(std::uint32_t)) + experts * sizeof(std::uint32_t);
+  return slots * (sizeof(Slot) + sizeof(std::optional<Error>) + 2 * sizeof(std::uint32_t)) +
+         experts * sizeof(std::uint32_t);
 }
 
 Result<std::unique_ptr<ExpertCache>> ExpertCache::make(ExpertSource source, std::uint64_t bytes,
@@ -409,7 +382,7 @@ Result<std::unique_ptr<ExpertCache>> ExpertCache::make(ExpertSource source, std:
                 " bytes");
   }
   auto state = std::make_unique<State>(std::move(source), static_cast<std::uint32_t>(count));
-  if (!state->arena.is_there()) {
+  if (!state->pages.is_there()) {
     return fail(Errc::out_of_memory, "no memory for an expert cache of ", count * slot, " bytes");
   }
   std::unique_ptr<ExpertCache> cache(new ExpertCache(std::move(state)));
@@ -466,7 +439,7 @@ void ExpertCache::release(std::uint64_t ticket) noexcept {
   const auto found = std::find_if(tickets.begin(), tickets.end(),
                                   [ticket](const auto& held) { return held.id == ticket; });
   if (found == tickets.end()) return;
-  state_->unpin(found->pinned);
+  state_->let_go(found->pinned);
   state_->spare.push_back(std::move(found->pinned));
   tickets.erase(found);
 }
