@@ -56,25 +56,7 @@ void add_rows(cli::JsonWriter& json, const std::vector<BenchRow>& rows) {
   json.begin_array();
   for (const BenchRow& row : rows) {
     json.line_break().begin_object();
-    json.key("run").unsigned_integer(row.run);
-    json.key("ctx_tokens").unsigned_integer(row.ctx_tokens);
-    json.key("prefill_tokens").unsigned_integer(row.prefill_tokens);
-    json.key("prefill_tps").number(row.prefill_tps);
-    json.key("gen_tokens").unsigned_integer(row.gen_tokens);
-    json.key("gen_tps").number(row.gen_tps);
-    json.key("gen_first_ms").number(row.gen_first_ms);
-    json.key("gen_steady_tokens").unsigned_integer(row.gen_steady_tokens);
-    json.key("gen_steady_tps").number(row.gen_steady_tps);
-    json.key("gen_p50_ms").number(row.gen_p50_ms);
-    json.key("gen_p99_ms").number(row.gen_p99_ms);
-    json.key("kvcache_bytes").unsigned_integer(row.kvcache_bytes);
-    json.key("probe_gbps").number(row.probe_gbps);
-    json.key("token_bytes").unsigned_integer(row.token_bytes);
-    json.key("roofline_tps").number(row.roofline_tps);
-    json.key("ratio").number(row.ratio);
-    json.key("prefill_roofline_tps").number(row.prefill_roofline_tps);
-    json.key("prefill_ratio").number(row.prefill_ratio);
-    json.key("backend").string(row.backend);
+    row_members(json, row);
     json.end_object();
   }
   json.end_array();

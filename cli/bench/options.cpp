@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/option_values.hpp"
 #include "common/expert_cache.hpp"
 #include "common/numbers.hpp"
 
@@ -11,16 +12,6 @@ namespace {
 
 using cli::OptionTable;
 using cli::Topic;
-
-constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
-
-OptionTable::Take store_name(std::string& target) {
-  return [&target](const std::string& text) -> Result<void> {
-    if (text.empty()) return fail(Errc::invalid_argument, "expected a name");
-    target = text;
-    return {};
-  };
-}
 
 Result<void> set_mode(BenchOptions& options, Mode mode) {
   if (options.mode != Mode::sweep) {
@@ -104,11 +95,7 @@ void declare_sweep(OptionTable& table, BenchOptions& options) {
   table.value("--probe-mib", "N", Topic::diagnostics,
               "MiB that the bandwidth probe reads (default 2048, less where memory is short); 0: "
               "no probe, no ratios",
-              [&options](const std::string& text) -> Result<void> {
-                DS4_TRY(const std::uint64_t mib, cli::parse_integer(text, 0, 1 << 20));
-                options.probe_bytes = mib * kMebi;
-                return {};
-              });
+              store_mebibytes(options.probe_bytes, 0));
 }
 
 void declare_results(OptionTable& table, BenchOptions& options) {
@@ -180,14 +167,12 @@ Result<void> check_options(const BenchOptions& options) {
     return fail(Errc::invalid_argument,
                 "--system has no effect without --chat-prompt-file, whose message it precedes");
   }
-  if (!options.logits.empty() && options.logits == options.csv) {
-    return fail(Errc::invalid_argument, "--csv and --logits name the same file");
-  }
-  if (!options.logits.empty() && (options.logits == options.json || options.logits == options.svg ||
-                                  options.logits == options.baseline)) {
-    return fail(Errc::invalid_argument, "--logits names a file that is ",
-                options.logits == options.baseline ? "read" : "written to", " for another option");
-  }
+  DS4_CHECK(check_files_differ({{"--gate", options.baseline},
+                                {"--csv", options.csv},
+                                {"the facts of --csv", facts_path(options.csv)},
+                                {"--json", options.json},
+                                {"--svg", options.svg},
+                                {"--logits", options.logits}}));
   if (options.first > options.last) {
     return fail(Errc::invalid_argument, "--ctx-start ", options.first, " lies behind --ctx-max ",
                 options.last);
@@ -203,9 +188,6 @@ Result<void> check_options(const BenchOptions& options) {
   }
   if (options.mode == Mode::gate && options.generated < 2) {
     return fail(Errc::invalid_argument, "--gate compares steady decoding; -n must be at least 2");
-  }
-  if (options.mode == Mode::gate && options.csv == options.baseline) {
-    return fail(Errc::invalid_argument, "--csv and --gate name the same file");
   }
   if (options.mode == Mode::gate && options.probe_bytes == 0) {
     return fail(Errc::invalid_argument, "--gate compares ratios; it needs the probe");

@@ -70,8 +70,7 @@ ExitCode draw_pair(const Call& call, const std::vector<BenchRow>& a,
                                 : call.options.title;
   const auto done = [&]() -> Result<void> {
     DS4_TRY(const std::string chart, draw_chart(medians(a), medians(b), title));
-    DS4_TRY(cli::OutputFile file, cli::OutputFile::open(call.options.svg));
-    return file.commit(chart);
+    return cli::write_output(call.options.svg, chart);
   }();
   return done ? cli::kSuccess : report(call.console, done.error());
 }
@@ -219,8 +218,7 @@ ExitCode chart(const Call& call) {
                                 : options.title;
   const auto done = [&]() -> Result<void> {
     DS4_TRY(const std::string text, draw_chart(medians(*rows), {}, title));
-    DS4_TRY(cli::OutputFile file, cli::OutputFile::open(path));
-    return file.commit(text);
+    return cli::write_output(path, text);
   }();
   if (!done) return report(call.console, done.error());
   call.console.note("wrote " + path);

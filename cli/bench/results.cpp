@@ -3,17 +3,10 @@
 #include <utility>
 
 #include "bench/chart.hpp"
+#include "bench/option_values.hpp"
 #include "common/output_file.hpp"
 
 namespace ds4::bench {
-namespace {
-
-Result<void> write_whole(const std::string& path, std::string_view text) {
-  DS4_TRY(cli::OutputFile file, cli::OutputFile::open(path));
-  return file.commit(text);
-}
-
-}  // namespace
 
 Result<Results> Results::open(const BenchOptions& options, const cli::Console& console) {
   // Asked for before the long work; each is written whole at the end.
@@ -45,7 +38,7 @@ Result<void> Results::describe(const RunFacts& facts) {
   if (!csv_.is_open()) return write_csv(csv_header());
   DS4_CHECK(csv_.begin(csv_header()));
   if (!csv_.is_regular()) return {};  // nothing lies beside a device or a pipe
-  return write_whole(options_->csv + ".meta.json", facts_json(*facts_));
+  return cli::write_output(facts_path(options_->csv), facts_json(*facts_));
 }
 
 Result<void> Results::add(const BenchRow& row) {
@@ -61,14 +54,14 @@ Result<void> Results::add(FrontierLogits logits) {
 
 Result<void> Results::finish() {
   if (!options_->json.empty() && facts_) {
-    DS4_CHECK(write_whole(options_->json, results_json(*facts_, rows_)));
+    DS4_CHECK(cli::write_output(options_->json, results_json(*facts_, rows_)));
   }
   if (options_->svg.empty()) return {};
   const std::string title = options_->title.empty() && facts_
                                 ? facts_->model + " on " + facts_->backend
                                 : options_->title;
   DS4_TRY(const std::string chart, draw_chart(medians(rows_), {}, title));
-  return write_whole(options_->svg, chart);
+  return cli::write_output(options_->svg, chart);
 }
 
 }  // namespace ds4::bench

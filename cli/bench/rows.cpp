@@ -96,6 +96,18 @@ std::string csv_line(const BenchRow& row) {
   return line.append(row.backend).append("\n");
 }
 
+void row_members(cli::JsonWriter& json, const BenchRow& row) {
+  for (const Column& column : kColumns) {
+    json.key(column.name);
+    if (column.real != nullptr) {
+      json.number(row.*column.real);
+    } else {
+      json.unsigned_integer(column.integer != nullptr ? row.*column.integer : row.*column.bytes);
+    }
+  }
+  json.key(kBackend).string(row.backend);
+}
+
 Result<std::vector<BenchRow>> parse_csv(std::string_view text, std::string_view name) {
   const std::vector<std::string_view> lines = csv_lines(text);
   if (lines.empty()) return fail(Errc::bad_file, name, ": is empty; expected rows of ds4-bench");

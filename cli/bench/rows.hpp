@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "common/json_writer.hpp"
 
 namespace ds4::bench {
 
@@ -39,6 +40,8 @@ struct BenchRow {
 /// The first line of a file of results.
 [[nodiscard]] std::string csv_header();
 [[nodiscard]] std::string csv_line(const BenchRow& row);
+/// The same columns as members of the object that is being written.
+void row_members(cli::JsonWriter& json, const BenchRow& row);
 
 /// Reads rows; columns are found by their names, and those that are missing stay 0, so that files
 /// of other programs and versions with ctx_tokens, prefill_tps and gen_tps can be read.

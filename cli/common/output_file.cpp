@@ -81,4 +81,9 @@ Result<void> OutputFile::commit(std::string_view bytes) {
   return write_in_place(bytes);
 }
 
+Result<void> write_output(const std::string& path, std::string_view text) {
+  DS4_TRY(OutputFile file, OutputFile::open(path));
+  return file.commit(text);
+}
+
 }  // namespace ds4::cli

@@ -35,4 +35,7 @@ class OutputFile {
   int in_place_ = -1;  ///< where there is no file beside
 };
 
+/// Opens and writes in one go. Errors: those of OutputFile.
+Result<void> write_output(const std::string& path, std::string_view text);
+
 }  // namespace ds4::cli

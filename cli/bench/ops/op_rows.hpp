@@ -20,14 +20,13 @@ struct OpRow {
   double ratio_cpu = 0;
   double gmacs = 0;  ///< 10^9 multiplications a second
   std::uint32_t rows = 0;
-  std::uint32_t context =
-      0;  ///< tokens before and in the step; 0: it makes no difference to the kernel
+  std::uint32_t context = 0;  ///< tokens before and in the step; 0: makes no difference
   std::string types;
   std::uint64_t set_mib = 0;  ///< weights and stored rows that were gone through in turn
   std::uint32_t samples = 0;
   double probe_gbps = 0;
   std::string backend;
-  std::string note;  ///< "composed", "short of memory: ...", why it did not run
+  std::string note;  ///< "composed", "small set", why it did not run
 };
 
 [[nodiscard]] std::string ops_csv_header();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "bench/option_values.hpp"
 #include "common/numbers.hpp"
 
 namespace ds4::bench {
@@ -11,7 +12,6 @@ namespace {
 using cli::OptionTable;
 using cli::Topic;
 
-constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMostContext = std::uint64_t{1} << 24;
 constexpr std::uint64_t kMostRows = 65536;
 
@@ -25,22 +25,6 @@ OptionTable::Take store_list(std::vector<std::uint32_t>& target, std::uint64_t m
       target.push_back(static_cast<std::uint32_t>(value));
       begin = comma + 1;
     }
-    return {};
-  };
-}
-
-OptionTable::Take store_mebibytes(std::uint64_t& target, std::uint64_t low) {
-  return [&target, low](const std::string& text) -> Result<void> {
-    DS4_TRY(const std::uint64_t mib, cli::parse_integer(text, low, 1 << 20));
-    target = mib * kMebi;
-    return {};
-  };
-}
-
-OptionTable::Take store_path(std::string& target) {
-  return [&target](const std::string& text) -> Result<void> {
-    if (text.empty()) return fail(Errc::invalid_argument, "expected a name");
-    target = text;
     return {};
   };
 }
@@ -86,9 +70,9 @@ OptionTable make_ops_table(OpsOptions& options) {
   table.value("--csv", "FILE", Topic::common,
               "the rows as CSV (default: standard output), with FILE.meta.json about the run; the "
               "table for people then goes to standard output",
-              store_path(options.csv));
+              store_name(options.csv));
   table.value("--json", "FILE", Topic::common, "rows and facts of the run as JSON",
-              store_path(options.json));
+              store_name(options.json));
   cli::declare_unavailable_options(table);
   table.unavailable("--shadow", "a shadow in ds4-bench; ds4-validate checks kernels");
   return table;
@@ -106,10 +90,9 @@ Result<void> check_ops_options(const OpsOptions& options) {
   if (most > least) {
     return fail(Errc::invalid_argument, "--rows ", most, " do not fit into --contexts ", least);
   }
-  if (!options.csv.empty() && options.csv == options.json) {
-    return fail(Errc::invalid_argument, "--csv and --json name the same file");
-  }
-  return {};
+  return check_files_differ({{"--csv", options.csv},
+                             {"the facts of --csv", facts_path(options.csv)},
+                             {"--json", options.json}});
 }
 
 }  // namespace ds4::bench

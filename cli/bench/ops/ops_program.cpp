@@ -5,6 +5,7 @@
 #include "bench/ops/op_rows.hpp"
 #include "bench/ops/ops_options.hpp"
 #include "bench/ops/ops_run.hpp"
+#include "bench/option_values.hpp"
 #include "bench/probe_devices.hpp"
 #include "bench/row_file.hpp"
 #include "common/first_answers.hpp"
@@ -16,11 +17,6 @@ namespace ds4::bench {
 namespace {
 
 using cli::ExitCode;
-
-Result<void> write_whole(const std::string& path, const std::string& text) {
-  DS4_TRY(cli::OutputFile file, cli::OutputFile::open(path));
-  return file.commit(text);
-}
 
 /// Where rows go as they come.
 class OpResults {
@@ -42,7 +38,7 @@ class OpResults {
     if (!csv_.is_open()) return write(ops_csv_header());
     DS4_CHECK(csv_.begin(ops_csv_header()));
     if (!csv_.is_regular()) return {};
-    return write_whole(options_.csv + ".meta.json", facts_json(facts_));
+    return cli::write_output(facts_path(options_.csv), facts_json(facts_));
   }
 
   Result<void> add(const OpRow& row) {
@@ -53,7 +49,7 @@ class OpResults {
   Result<void> finish() {
     if (csv_.is_open()) DS4_CHECK(write(ops_table(rows_)));
     if (options_.json.empty()) return {};
-    return write_whole(options_.json, ops_json(facts_, rows_));
+    return cli::write_output(options_.json, ops_json(facts_, rows_));
   }
 
  private:
@@ -89,8 +85,10 @@ Result<void> run_on(const cli::Runtime& runtime, const OpsOptions& options, cons
   run.probe = memory;
   run.cancelled = [] { return cli::InterruptGuard::raised(); };
   run.on_row = [&results](const OpRow& row) { return results.add(row); };
-  DS4_CHECK(time_ops(options, run));
-  return results.finish();
+  const Result<void> timed = time_ops(options, run);
+  // What was timed before an error stays, as a table and as JSON too.
+  const Result<void> finished = results.finish();
+  return timed ? finished : timed;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 #include <set>
+#include <tuple>
 
 #include "base/host_memory.hpp"
 #include "bench/ops/op_timing.hpp"
@@ -81,8 +82,7 @@ class Timer {
       for (const ShapedWeight* weight : layer.of_layer) {
         if (is_matrix(*weight)) DS4_CHECK(time_product(*weight, rows));
         if (weight->name != "attn_norm" || !wants("rms_norm")) continue;
-        DS4_TRY(const Product norm, norm_of(*run_.device, *weight, rows));
-        DS4_CHECK(time_one(norm.kernel, nullptr, no_step()));
+        DS4_CHECK(time_alone(norm_of(*run_.device, *weight, rows), "rms_norm", rows));
       }
     }
     for (const ShapedWeight* weight : shapes_.global) {
@@ -93,21 +93,33 @@ class Timer {
 
   Result<void> time_product(const ShapedWeight& weight, std::uint32_t rows) {
     if (!wants(weight.name)) return {};
-    DS4_TRY(const Product product, product_of(*run_.device, weight, config(), rows, keys_));
-    return time_one(product.kernel, nullptr, no_step());
+    return time_alone(product_of(*run_.device, weight, config(), rows, keys_), weight.name, rows);
+  }
+
+  Result<void> time_alone(const Result<Product>& product, const std::string& name,
+                          std::uint32_t rows) {
+    if (product) return time_one(product->kernel, nullptr, no_step());
+    return leave_out(row_of(name, rows), product.error());
   }
 
   Result<void> time_layer(const LayerShapes& layer, std::uint32_t rows) {
     bool is_first = true;
     for (const std::uint32_t context : options_.contexts) {
-      DS4_TRY(const std::unique_ptr<StepStand> stand,
-              StepStand::make(run_.device, single_layer(config(), layer.layer),
-                              options_.runtime.roundings, layer.table, rows, context, keys_));
-      for (const Kernel& kernel : plan_kernels(*stand, shapes_, layer, keys_)) {
-        if (!wants(kernel.name)) continue;
-        const bool depends = depends_on_context(kernel.op.op());
-        if (!depends && !is_first) continue;
-        DS4_CHECK(time_one(kernel, stand.get(), stand->block(), depends));
+      const auto stand =
+          StepStand::make(run_.device, config().single_layer(layer.layer),
+                          options_.runtime.roundings, layer.table, rows, context, keys_);
+      if (!stand) {
+        OpRow row = row_of("step.r" + std::to_string(config().ratio(layer.layer)), rows);
+        row.context = context;
+        DS4_CHECK(leave_out(std::move(row), stand.error()));
+        continue;
+      }
+      const auto is_wanted = [this, is_first](const std::string& name, const ds4_op& op) {
+        return wants(name) && (is_first || depends_on_context(op));
+      };
+      for (const Kernel& kernel : plan_kernels(**stand, shapes_, layer, keys_, is_wanted)) {
+        DS4_CHECK(
+            time_one(kernel, stand->get(), (*stand)->block(), depends_on_context(kernel.op.op())));
       }
       is_first = false;
     }
@@ -116,31 +128,40 @@ class Timer {
 
   Result<void> time_one(const Kernel& kernel, const StepStand* stand, const ds4_view& step,
                         bool depends = false) {
-    OpRow row;
-    row.kernel = kernel.name;
+    OpRow row = row_of(kernel.name, kernel.rows);
     row.shape = kernel.shape;
     row.types = kernel.types;
-    row.rows = kernel.rows;
     row.context = depends ? kernel.context : 0;
-    row.backend = run_.backend;
     row.bytes = kernel.cost.bytes;
-    row.probe_gbps = run_.probe.bytes_per_second / 1e9;
     // Layers share most of their kernels.
     if (!known_.insert({row.kernel, row.shape, row.types, row.rows, row.context}).second) return {};
     auto rotation = Rotation::make(run_.device, kernel, keys_, kernel.reads_rows ? stand : nullptr,
                                    {options_.set_bytes, memory_for(*run_.device)});
-    if (!rotation) {
-      const Errc code = rotation.error().code;
-      if (code != Errc::out_of_memory && code != Errc::unsupported) return rotation.error();
-      row.note = cell_text("not run: " + rotation.error().what);
-      return run_.on_row(row);
-    }
-    DS4_TRY(const OpTiming timing,
-            time_kernel(*run_.device, *rotation, step, options_.least_ms / 1e3, run_.cancelled));
-    fill(row, kernel, timing);
+    if (!rotation) return leave_out(std::move(row), rotation.error());
+    const auto timing =
+        time_kernel(*run_.device, *rotation, step, options_.least_ms / 1e3, run_.cancelled);
+    if (!timing) return leave_out(std::move(row), timing.error());
+    fill(row, kernel, *timing);
     row.set_mib = rotation->bytes() >> 20;
     if (rotation->is_composed()) row.note = "composed";
     if (rotation->is_short()) row.note += row.note.empty() ? "small set" : "; small set";
+    return run_.on_row(row);
+  }
+
+  [[nodiscard]] OpRow row_of(const std::string& name, std::uint32_t rows) const {
+    OpRow row;
+    row.kernel = name;
+    row.rows = rows;
+    row.backend = run_.backend;
+    row.probe_gbps = run_.probe.bytes_per_second / 1e9;
+    return row;
+  }
+
+  /// A kernel that memory or the device has no room for says so in its row; the others go on.
+  Result<void> leave_out(OpRow row, const Error& why) {
+    if (why.code != Errc::out_of_memory && why.code != Errc::unsupported) return why;
+    known_.insert({row.kernel, row.shape, row.types, row.rows, row.context});
+    row.note = cell_text("not run: " + why.what);
     return run_.on_row(row);
   }
 

@@ -126,12 +126,14 @@ class KernelMaker {
 }  // namespace
 
 std::vector<Kernel> plan_kernels(const StepStand& stand, const ModelShapes& shapes,
-                                 const LayerShapes& layer, const BufferKeys& keys) {
+                                 const LayerShapes& layer, const BufferKeys& keys,
+                                 const WantsKernel& wants) {
   const KernelMaker maker(stand, shapes, layer, keys);
   std::vector<Kernel> kernels;
   for (const ds4_op* op : stand.plan().ops()) {
     // A step that finishes no compressed row has nothing to time there.
     if (passes_ids_on(op->id) || stand.rows_of(*op) == 0) continue;
+    if (!wants(name_of(*op, stand.config().ratio(0)), *op)) continue;
     kernels.push_back(maker.make(*op));
   }
   return kernels;

@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
              "--gate compares ratios; it needs the probe");
   BOOST_TEST(complaint({"--gate", "c", "-n", "1"}) ==
              "--gate compares steady decoding; -n must be at least 2");
-  BOOST_TEST(complaint({"--gate", "c", "--csv", "c"}) == "--csv and --gate name the same file");
+  BOOST_TEST(complaint({"--gate", "c", "--csv", "c"}) == "--gate and --csv name the same file");
   BOOST_TEST(complaint({"--svg", "c", "--ctx-start", "9", "--ctx-max", "9"}).starts_with("--svg"));
   BOOST_TEST(complaint({"--step-mul", "0.5"}).find("--step-mul") != std::string::npos);
   BOOST_TEST(complaint({"--system", "Be brief."}).starts_with("--system has no effect without"));
@@ -71,9 +71,14 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
       complaint({"--shadow", "cpu-reference"}).starts_with("--shadow: this version does not"));
   BOOST_TEST(complaint({"--logits", "c", "--csv", "c"}) == "--csv and --logits name the same file");
   BOOST_TEST(complaint({"--logits", "c", "--gate", "c"}) ==
-             "--logits names a file that is read for another option");
+             "--gate and --logits name the same file");
   BOOST_TEST(complaint({"--logits", "c", "--json", "c"}) ==
-             "--logits names a file that is written to for another option");
+             "--json and --logits name the same file");
+  BOOST_TEST(complaint({"--json", "./c", "--csv", "c"}) == "--csv and --json name the same file");
+  BOOST_TEST(complaint({"--json", "c.meta.json", "--csv", "c"}) ==
+             "the facts of --csv and --json name the same file");
+  BOOST_TEST(complaint({"--svg", "c", "--csv", "c"}) == "--csv and --svg name the same file");
+  BOOST_TEST(complaint({"--json", "/dev/null", "--csv", "/dev/null"}).empty());
   BOOST_TEST(complaint({"--logits", "c", "--chart", "d"}) ==
              "--logits has no effect without a sweep");
   BOOST_TEST(complaint({"--compare-logits", "a,b"}).empty());
