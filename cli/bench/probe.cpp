@@ -1,7 +1,5 @@
 #include "bench/probe.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -9,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/anonymous_pages.hpp"
 #include "base/host_memory.hpp"
 #include "bench/processor_time.hpp"
 
@@ -16,25 +15,6 @@ namespace ds4::bench {
 namespace {
 
 constexpr std::size_t kLine = 64;
-
-/// Memory of its own pages, given back at the end.
-struct Pages {
-  explicit Pages(std::size_t count)
-      : bytes(count),
-        data(::mmap(nullptr, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
-    // Large pages keep the walk of the page tables out of the figure; it is only a wish.
-    if (is_there()) (void)::madvise(data, bytes, MADV_HUGEPAGE);
-  }
-  ~Pages() {
-    if (is_there()) ::munmap(data, bytes);
-  }
-  Pages(const Pages&) = delete;
-  Pages& operator=(const Pages&) = delete;
-  [[nodiscard]] bool is_there() const { return data != MAP_FAILED; }
-
-  std::size_t bytes;
-  void* data;
-};
 
 struct Region {
   std::byte* data;
@@ -57,41 +37,63 @@ void touch(void* arg, std::uint32_t thread, std::uint32_t threads) {
   std::memset(part.begin, static_cast<int>(thread + 1), part.lines * kLine);
 }
 
+/// Sums that do not wait for each other: those of one cache line.
+struct Sums {
+  std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> each{};
+
+  void add(const std::byte* line) {
+    std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> words;
+    std::memcpy(words.data(), line, kLine);
+    for (std::size_t i = 0; i < words.size(); ++i) each[i] += words[i];
+  }
+  [[nodiscard]] std::uint64_t total() const {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t value : each) sum += value;
+    return sum;
+  }
+};
+
+// One stream that waits for the hardware's prefetch reads half of what these read together.
+constexpr std::size_t kStreams = 4;
+constexpr std::size_t kAhead = 1024;  // bytes
+
 void read(void* arg, std::uint32_t thread, std::uint32_t threads) {
   Region& region = *static_cast<Region*>(arg);
   const Part part = part_of(region, thread, threads);
-  // Eight sums that do not wait for each other: one cache line a turn.
-  std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> sums{};
-  for (std::size_t line = 0; line < part.lines; ++line) {
-    std::array<std::uint64_t, kLine / sizeof(std::uint64_t)> words;
-    std::memcpy(words.data(), part.begin + line * kLine, kLine);
-    for (std::size_t i = 0; i < words.size(); ++i) sums[i] += words[i];
+  const std::size_t each = part.lines / kStreams;
+  Sums sums;
+  for (std::size_t line = 0; line < each; ++line) {
+    for (std::size_t stream = 0; stream < kStreams; ++stream) {
+      const std::byte* const at = part.begin + (stream * each + line) * kLine;
+      __builtin_prefetch(at + kAhead);
+      sums.add(at);
+    }
   }
-  std::uint64_t sum = 0;
-  for (const std::uint64_t value : sums) sum += value;
-  region.sums[thread] = sum;
+  for (std::size_t line = kStreams * each; line < part.lines; ++line) {
+    sums.add(part.begin + line * kLine);
+  }
+  region.sums[thread] = sums.total();
 }
 
 }  // namespace
 
 Result<BandwidthProbe> probe_bandwidth(ThreadTeam& team, std::uint64_t bytes,
                                        std::uint32_t passes) {
-  const Pages pages(std::max<std::size_t>(bytes / kLine * kLine, kLine));
+  const AnonymousPages pages(std::max<std::size_t>(bytes / kLine * kLine, kLine));
   if (!pages.is_there()) {
-    return fail(Errc::out_of_memory, "no memory for a probe of ", pages.bytes, " bytes");
+    return fail(Errc::out_of_memory, "no memory for a probe of ", pages.bytes(), " bytes");
   }
-  Region region{static_cast<std::byte*>(pages.data), pages.bytes / kLine,
-                std::vector<std::uint64_t>(team.threads())};
+  Region region{pages.data(), pages.bytes() / kLine, std::vector<std::uint64_t>(team.threads())};
   team.run(&touch, &region);
   BandwidthProbe probe;
-  probe.bytes = pages.bytes;
+  probe.bytes = pages.bytes();
   probe.passes = passes;
   for (std::uint32_t pass = 0; pass < passes; ++pass) {
     const auto begin = std::chrono::steady_clock::now();
     const double processor = thread_seconds();
     team.run(&read, &region);
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    const auto read_bytes = static_cast<double>(pages.bytes);
+    const auto read_bytes = static_cast<double>(pages.bytes());
     probe.bytes_per_second = std::max(probe.bytes_per_second, read_bytes / time.count());
     // The caller does a thread's share of the work.
     probe.processor_bytes_per_second =
