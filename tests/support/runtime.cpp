@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include <boost/test/unit_test.hpp>
+
 #include <algorithm>
 #include <deque>
 #include <stdexcept>
@@ -70,6 +72,32 @@ std::shared_ptr<plugins::Device> open_device_of(const std::filesystem::path& pat
 std::shared_ptr<plugins::Device> open_changed_device(
     std::string_view name, const std::function<void(ds4_backend_api&)>& change) {
   return open_with(built(name), name, 1, {}, change);
+}
+
+std::vector<std::string> levels_here(std::initializer_list<const char*> names) {
+  std::vector<std::string> out;
+  for (const char* const name : names) {
+    try {
+      open_device(name, 1);
+      out.emplace_back(name);
+    } catch (const std::runtime_error& why) {
+      const std::string_view text = why.what();
+      const auto says = [text](std::string_view part) {
+        return text.find(part) != std::string_view::npos;
+      };
+      if (!says("the processor ") && !says("the operating system ")) throw;
+      BOOST_TEST_MESSAGE("left out: " << text);
+    }
+  }
+  return out;
+}
+
+ModelFile model_in(const TemporaryFolder& folder, const std::string& shape) {
+  const auto path = folder.path() / (shape + ".gguf");
+  if (!std::filesystem::exists(path)) {
+    must(write_synthetic_model(path, must(SyntheticSpec::make(shape))));
+  }
+  return must(ModelFile::open(path));
 }
 
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec) {

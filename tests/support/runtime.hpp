@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +41,9 @@ inline void must(const Result<void>& result) {
 /// Opens the only device of backend `name` from the build tree, on a team of its own.
 std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
                                              const plugins::BackendOptions& options = {});
+/// Those of `names` that run here. Messages name the ones whose processor or operating system this
+/// is not; whatever else keeps a backend from opening ends the test.
+std::vector<std::string> levels_here(std::initializer_list<const char*> names);
 /// The same through a copy of the backend's table that `change` has altered; the copy stays until
 /// the program ends.
 std::shared_ptr<plugins::Device> open_changed_device(
@@ -49,6 +54,8 @@ std::shared_ptr<plugins::Device> open_device_of(const std::filesystem::path& pat
                                                 std::string_view name, std::uint32_t threads,
                                                 const plugins::BackendOptions& options = {});
 
+/// The model of a shape, made once in a folder.
+ModelFile model_in(const TemporaryFolder& folder, const std::string& shape);
 /// Writes and opens the model of a spec.
 ModelFile make_model(const TemporaryFolder& folder, const SyntheticSpec& spec);
 

@@ -32,7 +32,6 @@ constexpr const char* kBackend = DS4_CPU_BACKEND;
 
 struct Shape {
   std::uint32_t dtype;
-  std::uint32_t groups;
   std::uint32_t rows;
   std::uint32_t blocks;
 };
@@ -100,7 +99,7 @@ ds4_weight* import_in_pieces(Backend& backend, const ds4_weight_desc& desc,
 void check_shape(Backend& backend, const Shape& shape) {
   const auto block = sdk::block_shape(shape.dtype);
   const std::uint32_t width = shape.blocks * block.values;
-  const std::uint32_t rows = shape.groups * shape.rows;
+  const std::uint32_t rows = shape.rows;
   Random random(7, std::string(sdk::dtype_name(shape.dtype)));
   const std::vector<std::byte> bytes =
       random_blocks(random, shape.dtype, std::size_t{rows} * shape.blocks);
@@ -118,13 +117,6 @@ void check_shape(Backend& backend, const Shape& shape) {
   desc.rank = 2;
   desc.extent[0] = rows;
   desc.extent[1] = width;
-  if (shape.groups > 1) {
-    desc.role = DS4_ROLE_EXPERT_UP;
-    desc.rank = 3;
-    desc.extent[0] = shape.groups;
-    desc.extent[1] = shape.rows;
-    desc.extent[2] = width;
-  }
   desc.bytes = bytes.size();
   desc.name = "packed";
 
@@ -135,12 +127,10 @@ void check_shape(Backend& backend, const Shape& shape) {
   BOOST_TEST(answer.in_place == (is_packed ? 0U : 1U));
   BOOST_TEST(answer.packed_bytes == (is_packed ? desc.bytes : 0U));
 
-  if (shape.groups == 1) {
-    ds4_weight* weight = import_in_pieces(backend, desc, bytes, random);
-    const std::vector<float> values = gathered(backend, weight, rows, width);
-    BOOST_TEST(std::memcmp(values.data(), expected.data(), values.size() * 4) == 0);
-    backend.api().weight_destroy(weight);
-  }
+  ds4_weight* weight = import_in_pieces(backend, desc, bytes, random);
+  const std::vector<float> values = gathered(backend, weight, rows, width);
+  BOOST_TEST(std::memcmp(values.data(), expected.data(), values.size() * 4) == 0);
+  backend.api().weight_destroy(weight);
 }
 
 }  // namespace
@@ -155,8 +145,7 @@ BOOST_AUTO_TEST_CASE(read_back_as_they_were_written) {
       for (const std::uint32_t rows : {16U, 48U, 24U}) {
         BOOST_TEST_CONTEXT(sdk::dtype_name(dtype)
                            << ", " << rows << " rows of " << blocks << " blocks") {
-          check_shape(*backend, {dtype, 1, rows, blocks});
-          check_shape(*backend, {dtype, 3, rows, blocks});
+          check_shape(*backend, {dtype, rows, blocks});
         }
       }
     }

@@ -23,28 +23,11 @@ EngineOptions options(Selections selections = Selections::internal) {
   return out;
 }
 
-/// The levels of this build that run here; the others are named.
+/// Not all of them may be missing: any processor has the first one.
 std::vector<std::string> levels() {
-  std::vector<std::string> out;
-  for (const std::string name : {DS4_CPU_LEVELS}) {
-    try {
-      open_device(name, 1);
-      out.push_back(name);
-    } catch (const std::runtime_error& why) {
-      BOOST_TEST_MESSAGE("left out: " << why.what());
-    }
-  }
+  std::vector<std::string> out = levels_here({DS4_CPU_LEVELS});
   BOOST_REQUIRE(!out.empty());
   return out;
-}
-
-/// The model of a shape, made once in a folder.
-ModelFile model_in(const TemporaryFolder& folder, const std::string& shape) {
-  const auto path = folder.path() / (shape + ".gguf");
-  if (!std::filesystem::exists(path)) {
-    must(write_synthetic_model(path, must(SyntheticSpec::make(shape))));
-  }
-  return must(ModelFile::open(path));
 }
 
 std::unique_ptr<Engine> engine_on(const TemporaryFolder& folder, const std::string& shape,

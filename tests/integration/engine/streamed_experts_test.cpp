@@ -30,24 +30,9 @@ EngineOptions with_cache(std::uint64_t bytes) {
 
 /// The reference, and the levels of this build that run here.
 std::vector<std::string> backends() {
-  std::vector<std::string> out = {"cpu-reference"};
-  for (const std::string name : {DS4_CPU_LEVELS}) {
-    try {
-      open_device(name, 1);
-      out.push_back(name);
-    } catch (const std::runtime_error& why) {
-      BOOST_TEST_MESSAGE("left out: " << why.what());
-    }
-  }
+  std::vector<std::string> out = levels_here({DS4_CPU_LEVELS});
+  out.insert(out.begin(), "cpu-reference");
   return out;
-}
-
-ModelFile model_in(const TemporaryFolder& folder, const std::string& shape) {
-  const auto path = folder.path() / (shape + ".gguf");
-  if (!std::filesystem::exists(path)) {
-    must(write_synthetic_model(path, must(SyntheticSpec::make(shape))));
-  }
-  return must(ModelFile::open(path));
 }
 
 ExpertLayout layout_of(const ModelFile& model, const plugins::Device& device) {
@@ -152,8 +137,12 @@ BOOST_AUTO_TEST_CASE(sessions_that_decode_together_get_the_same_bits) {
       }
     }
     const StepRow again[] = {{of_streamed[0], -1, true}, {of_streamed[1], -2, true}};
-    BOOST_TEST(
-        streamed->step({.decode = again, .prefill = {}, .read_logits = true, .forced = {}}).ok());
+    const StepRow same[] = {{of_resident[0], -1, true}, {of_resident[1], -2, true}};
+    const StepOutput x =
+        must(resident->step({.decode = same, .prefill = {}, .read_logits = true, .forced = {}}));
+    const StepOutput y =
+        must(streamed->step({.decode = again, .prefill = {}, .read_logits = true, .forced = {}}));
+    BOOST_TEST(std::equal(x.logits.begin(), x.logits.end(), y.logits.begin(), y.logits.end()));
   }
 }
 
@@ -220,7 +209,7 @@ BOOST_AUTO_TEST_CASE(an_expert_that_cannot_be_read_ends_the_step_and_not_the_ses
     }
     // The session goes on from where it was, or from where it could go back to.
     const std::uint32_t at = engine->position(session);
-    BOOST_TEST((at == 60U || at < 60U));
+    BOOST_TEST(at <= 60U);
     const Tokens rest(tokens.begin() + at, tokens.end());
     const std::vector<float> got = all_logits(*engine, session, rest, 128);
     BOOST_TEST_REQUIRE(got.size() <= expected.size());
