@@ -48,8 +48,8 @@ Result<ExpertCacheOptions> parse_expert_cache(std::string_view text) {
 void declare_expert_option(OptionTable& table, RuntimeOptions& options) {
   table.value(
       "--expert-cache", "SIZE", Topic::common,
-      "memory for routed experts, as 8GiB; the others are read when chosen; auto (default): all "
-      "that do not fit; off: none",
+      "memory that holds routed experts, as 8GiB; others are read from the file when chosen; auto "
+      "(default): only for a model that does not fit, what is left of memory; off: never",
       [&options](const std::string& text) -> Result<void> {
         DS4_TRY(options.experts, parse_expert_cache(text));
         return {};
