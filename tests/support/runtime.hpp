@@ -41,8 +41,8 @@ inline void must(const Result<void>& result) {
 /// Opens the only device of backend `name` from the build tree, on a team of its own.
 std::shared_ptr<plugins::Device> open_device(std::string_view name, std::uint32_t threads,
                                              const plugins::BackendOptions& options = {});
-/// Those of `names` that run here. Standard error names the ones whose processor or operating system this
-/// is not; whatever else keeps a backend from opening ends the test.
+/// Those of `names` that run here. Standard error names the ones whose processor or operating
+/// system this is not; whatever else keeps a backend from opening ends the test.
 std::vector<std::string> levels_here(std::initializer_list<const char*> names);
 /// The same through a copy of the backend's table that `change` has altered; the copy stays until
 /// the program ends.
