@@ -14,6 +14,8 @@
 ///     low_nibble<Part>(w)     the low nibble of byte Part of each lane
 ///     odd_scale(w)            2 * (the top four bits of each lane) + 1
 ///     load_halves(p)          sixteen IEEE halves
+///     scaled(w, scale)        each byte times its lane's scale, where no product exceeds 255; only
+///                             where a level has tiles
 #pragma once
 
 #if defined(__AVX512VNNI__)

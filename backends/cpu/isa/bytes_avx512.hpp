@@ -53,6 +53,11 @@ inline I32 odd_scale(Bytes64 w) noexcept {
   return {_mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(w.v, 27), _mm512_set1_epi32(30)),
                           _mm512_set1_epi32(1))};
 }
+inline Bytes64 scaled(Bytes64 w, I32 scale) noexcept {
+  // Two bytes at a time: the lower product carries nothing into the upper one.
+  const __m512i both = _mm512_or_si512(scale.v, _mm512_slli_epi32(scale.v, 16));
+  return {_mm512_mullo_epi16(w.v, both)};
+}
 inline F32 load_halves(const std::byte* p) noexcept {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }

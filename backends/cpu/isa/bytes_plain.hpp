@@ -64,6 +64,12 @@ inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(2 * (w.v[4 * i + 3] >> 4) + 1);
 }
 #undef DS4_EACH
+inline Bytes64 scaled(Bytes64 w, I32 scale) noexcept {
+  for (std::uint32_t i = 0; i < 4 * kLanes; ++i) {
+    w.v[i] = static_cast<std::uint8_t>(w.v[i] * scale.v[i / 4]);
+  }
+  return w;
+}
 /// A half's 10 fraction bits land in the top of f32's 23, and 2^112 moves the exponent bias from 15
 /// to 127; infinity and NaN need their exponent filled.
 inline F32 load_halves(const std::byte* p) noexcept {

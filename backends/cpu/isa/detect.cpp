@@ -1,10 +1,13 @@
 #include "detect.hpp"
 
+#include "../kernels/panels.hpp"
 #include "ds4/backend.h"
 #include "level.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -33,8 +36,9 @@ std::uint64_t saved_states() noexcept {
   return std::uint64_t{high} << 32 | low;
 }
 
-constexpr std::uint64_t kYmmState = 0x6;   // SSE, AVX
-constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper registers
+constexpr std::uint64_t kYmmState = 0x6;       // SSE, AVX
+constexpr std::uint64_t kZmmState = 0xe6;      // and opmask, upper halves, upper registers
+constexpr std::uint64_t kTileState = 0x60000;  // tile shapes, tile data
 [[maybe_unused]] constexpr bool has_bit(unsigned word, unsigned bit) noexcept {
   return (word >> bit & 1u) != 0;
 }
@@ -68,6 +72,28 @@ constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper re
   return nullptr;
 }
 
+/// Asks the kernel to let this process use tile data, which it saves only for those that asked. The
+/// permission is the process's: threads that run already have it too.
+[[maybe_unused]] bool may_use_tiles() noexcept {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM, Linux 5.16
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+[[maybe_unused]] const char* missing_amx() noexcept {
+  if (const char* missing = missing_avx512()) return missing;
+  const Leaf seventh = cpuid(7);
+  if (!has_bit(seventh.edx, 24)) return "the processor has no AMX (AMX_TILE)";
+  if (!has_bit(seventh.edx, 25)) return "the processor has no AMX_INT8";
+  if ((saved_states() & kTileState) != kTileState) {
+    return "the operating system does not save the AMX tiles (XCR0)";
+  }
+  if (!may_use_tiles()) {
+    return "the operating system does not let this process use the AMX tiles (arch_prctl)";
+  }
+  return nullptr;
+}
+
 #elif defined(__aarch64__)
 
 // What the kernel says of the processor (Documentation/arch/arm64/elf_hwcaps.rst).
@@ -86,9 +112,11 @@ constexpr std::uint64_t kZmmState = 0xe6;  // and opmask, upper halves, upper re
 
 #endif
 
-/// The first thing that this level needs and the machine lacks; null when there is none.
-const char* missing() noexcept {
-#if DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX512
+/// The first feature that this level needs and the machine lacks; null when there is none.
+const char* missing_feature() noexcept {
+#if DS4_CPU_LEVEL == DS4_CPU_LEVEL_AMX
+  return missing_amx();
+#elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX512
   return missing_avx512();
 #elif DS4_CPU_LEVEL == DS4_CPU_LEVEL_AVX2
   return missing_avx2();
@@ -101,6 +129,21 @@ const char* missing() noexcept {
 #endif
 }
 
+/// Why this level cannot run here; null: it can.
+const char* missing() noexcept {
+#if defined(DS4_CPU_TILES)
+  // Permission is asked for, and a product tried, once for the process.
+  static const char* const answer = [] {
+    const char* feature = missing_feature();
+    if (feature != nullptr || tiles_are_right()) return feature;
+    return "the processor's AMX tiles do not give the products that they should";
+  }();
+  return answer;
+#else
+  return missing_feature();
+#endif
+}
+
 }  // namespace
 
 std::uint32_t level_score() noexcept {
@@ -110,7 +153,9 @@ std::uint32_t level_score() noexcept {
 const char* level_reason() noexcept {
   const char* text = missing();
   if (text != nullptr) return text;
-#if defined(__x86_64__)
+#if DS4_CPU_LEVEL == DS4_CPU_LEVEL_AMX
+  return "not yet run on such a processor: proven with plain code in place of its tiles";
+#elif defined(__x86_64__)
   return "";
 #else
   return "not yet measured on this architecture";

@@ -2,6 +2,7 @@
 
 #include "../isa/bytes.hpp"
 #include "cpu-common/dequant.hpp"
+#include "panels.hpp"
 #include "sums.hpp"
 #include "tiles.hpp"
 
@@ -11,13 +12,23 @@ namespace {
 using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
                                std::uint32_t, float*) noexcept;
 
-/// A packed tile by runs of columns that fit in registers.
-template <QuantisedTile Tile>
+/// A packed tile: many columns by tile registers where the level has them, the others by runs that
+/// fit in vector registers.
+template <QuantisedTile Tile, QuantisedTile Panel>
 void quantised_product(const ds4_weight& weight, const std::byte* tile, const Operand& x,
                        Quantum quantum, const std::uint32_t* columns, std::uint32_t count,
                        float* out) noexcept {
+  std::uint32_t taken = 0;
+  if constexpr (kHasTiles) {
+    taken = panel_columns(count);
+    if (taken != 0) {
+      QuantisedVector vectors[kMostColumns];
+      for (std::uint32_t c = 0; c < taken; ++c) vectors[c] = x.quantised(quantum, columns[c]);
+      Panel(tile, weight.width(), vectors, taken, out);
+    }
+  }
   QuantisedVector vectors[kRegisterColumns];
-  for (std::uint32_t begin = 0; begin < count; begin += kRegisterColumns) {
+  for (std::uint32_t begin = taken; begin < count; begin += kRegisterColumns) {
     const std::uint32_t n = std::min(kRegisterColumns, count - begin);
     for (std::uint32_t c = 0; c < n; ++c) {
       vectors[c] = x.quantised(quantum, columns[begin + c]);
@@ -126,11 +137,14 @@ void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t r
   if (quantum != Quantum::none) {
     switch (weight.dtype) {
       case DS4_DTYPE_Q8_0:
-        return quantised_product<q8_0_tile>(weight, tile, x, quantum, columns, count, out);
+        return quantised_product<q8_0_tile, q8_0_panel>(weight, tile, x, quantum, columns, count,
+                                                        out);
       case DS4_DTYPE_Q2_K:
-        return quantised_product<q2_k_tile>(weight, tile, x, quantum, columns, count, out);
+        return quantised_product<q2_k_tile, q2_k_panel>(weight, tile, x, quantum, columns, count,
+                                                        out);
       case DS4_DTYPE_IQ2_XXS:
-        return quantised_product<iq2_xxs_tile>(weight, tile, x, quantum, columns, count, out);
+        return quantised_product<iq2_xxs_tile, iq2_xxs_panel>(weight, tile, x, quantum, columns,
+                                                              count, out);
       default:
         break;
     }

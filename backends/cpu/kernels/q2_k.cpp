@@ -5,14 +5,11 @@
 /// activations' sixteens, which are split in two bytes for it. One f32 step for the block.
 #include <utility>
 
-#include "../isa/bytes.hpp"
+#include "q2_k_block.hpp"
 #include "tiles.hpp"
 
 namespace ds4::fast {
 namespace {
-
-constexpr std::uint32_t kScales = 4 * kLanes;  // d and dmin
-constexpr std::uint32_t kBlock = 84 * kLanes;
 
 /// Adds group `8 * Half + 2 * Part + Side` of a block for all columns: the values that bits 2 *
 /// Part and up of its four words hold.
@@ -54,31 +51,21 @@ inline void step(const std::byte* p, std::uint64_t block, const QuantisedVector*
                  F32 (&totals)[N]) noexcept {
   Bytes64 scales[4];
   for (std::uint32_t q = 0; q < 4; ++q) {
-    prefetch(p + kScales + 64 * q + kPrefetchBytes);
-    scales[q] = load_bytes(p + kScales + 64 * q);
+    prefetch(p + kQ2kHalves + 64 * q + kPrefetchBytes);
+    scales[q] = load_bytes(p + kQ2kHalves + 64 * q);
   }
   I32 sums[N];
   for (std::uint32_t c = 0; c < N; ++c) sums[c] = all_int(0);
-  const std::byte* values = p + kScales + 4 * 64;
+  const std::byte* values = p + kQ2kHalves + 4 * 64;
   add_side<N, 0, 0>(values, scales, columns, block, sums);
   add_side<N, 0, 1>(values, scales, columns, block, sums);
   add_side<N, 1, 0>(values, scales, columns, block, sums);
   add_side<N, 1, 1>(values, scales, columns, block, sums);
   prefetch(p + kPrefetchBytes);
-  const F32 d = load_halves(p);
-  const F32 dmin = load_halves(p + 2 * kLanes);
+  const Q2kScales at(p);
   for (std::uint32_t c = 0; c < N; ++c) {
-    I32 high = all_int(0);
-    I32 low = all_int(0);
-    for (std::uint32_t q = 0; q < 4; ++q) {
-      const Bytes64 minima = high_nibbles(scales[q]);
-      high = dot4(high, minima, columns[c].high + 16 * block + 4 * q);
-      low = dot4(low, minima, columns[c].low + 16 * block + 4 * q);
-    }
-    const F32 scale = all(columns[c].d[block]);
-    const F32 minimum = to_f32(high * all_int(64) + low);
-    totals[c] = fma(to_f32(sums[c]), d * scale, totals[c]);
-    totals[c] = totals[c] - minimum * (dmin * scale);
+    totals[c] =
+        at.add(totals[c], sums[c], at.minima(scales, columns[c], block), columns[c].d[block]);
   }
 }
 
@@ -90,7 +77,7 @@ void q2_k_tile(const std::byte* tile, std::uint32_t values, const QuantisedVecto
     F32 totals[N];
     for (F32& t : totals) t = zero();
     for (std::uint32_t b = 0; b < values / 256; ++b) {
-      step<N>(tile + std::uint64_t{b} * kBlock, b, columns, totals);
+      step<N>(tile + std::uint64_t{b} * kQ2kBlock, b, columns, totals);
     }
     for (std::uint32_t c = 0; c < N; ++c) store(out + kLanes * c, totals[c]);
   });

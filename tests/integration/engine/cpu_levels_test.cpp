@@ -96,6 +96,33 @@ BOOST_AUTO_TEST_CASE(chunks_and_threads_change_no_bit) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(tile_registers_change_no_bit) {
+  const TemporaryFolder folder;
+  // A level and its twin with tiles: of the processor, or in plain code.
+  std::vector<std::pair<std::string, std::shared_ptr<plugins::Device>>> twins;
+  for (const std::string& level : levels()) {
+    if (level == "cpu-amx") twins.emplace_back("cpu-avx512", open_device(level, 2));
+    const auto plain = std::filesystem::path(DS4_PLAIN_TILES_FOLDER) /
+                       ("libds4-backend-" + level + "-plain-tiles.so");
+    if (std::filesystem::exists(plain)) {
+      twins.emplace_back(level, open_device_of(plain, level + "-plain-tiles", 2));
+    }
+  }
+  for (const auto& [level, twin] : twins) {
+    for (const char* shape : {"micro", "tiny-iq2_xxs", "tiny-q2_k"}) {
+      const auto engine = engine_on(folder, shape, level, 2);
+      const auto other =
+          must(Engine::open(model_in(folder, shape), twin, options(Selections::internal)));
+      const std::vector<std::int32_t> tokens = random_tokens(9, 150, vocabulary(*engine));
+      const std::vector<float> expected =
+          all_logits(*engine, must(engine->create_session()), tokens, 150);
+      BOOST_TEST_CONTEXT(level << " " << shape) {
+        BOOST_TEST((all_logits(*other, must(other->create_session()), tokens, 150) == expected));
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_decoded_row_has_the_same_bits_beside_other_sessions) {
   const TemporaryFolder folder;
   for (const std::string& level : levels()) {

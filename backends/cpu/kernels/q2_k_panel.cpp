@@ -1,0 +1,78 @@
+/// Q2_K times int8 by tile registers: a code times its group's scale is at most 45, a byte, so that
+/// a tile sums a whole block without looking at scales. The minima stay with vector registers.
+#include "column_tiles.hpp"
+#include "panels.hpp"
+#include "q2_k_block.hpp"
+#include "tiles.hpp"
+
+namespace ds4::fast {
+namespace {
+
+constexpr std::uint32_t kRows = 64;  ///< rows of a block's operand: four values of it each
+
+/// The weights of group `8 * Half + 2 * Part + Side`, from the words that hold it.
+template <std::uint32_t Half, std::uint32_t Side, std::uint32_t Part>
+inline void make_group(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
+                       std::byte* weights) noexcept {
+  constexpr std::uint32_t kGroup = 8 * Half + 2 * Part + Side;
+  const I32 scale = low_nibble<kGroup % 4>(scales[kGroup / 4]);
+  for (std::uint32_t l = 0; l < 4; ++l) {
+    store_bytes(weights + 64 * (4 * kGroup + l), scaled(two_bits<Part>(words[l]), scale));
+  }
+}
+
+template <std::uint32_t Half, std::uint32_t Side>
+inline void make_side(const std::byte* values, const Bytes64 (&scales)[4],
+                      std::byte* weights) noexcept {
+  Bytes64 words[4];
+  for (std::uint32_t l = 0; l < 4; ++l) {
+    const std::byte* p = values + 64 * (8 * Half + 4 * Side + l);
+    prefetch(p + kPrefetchBytes);
+    words[l] = load_bytes(p);
+  }
+  make_group<Half, Side, 0>(words, scales, weights);
+  make_group<Half, Side, 1>(words, scales, weights);
+  make_group<Half, Side, 2>(words, scales, weights);
+  make_group<Half, Side, 3>(words, scales, weights);
+}
+
+void step(ColumnTiles<64>& tiles, const std::byte* p, std::uint64_t block,
+          const QuantisedVector* columns, std::uint32_t count, float* totals) noexcept {
+  Bytes64 scales[4];
+  for (std::uint32_t q = 0; q < 4; ++q) {
+    prefetch(p + kQ2kHalves + 64 * q + kPrefetchBytes);
+    scales[q] = load_bytes(p + kQ2kHalves + 64 * q);
+  }
+  alignas(64) std::byte weights[64 * kRows];
+  const std::byte* values = p + kQ2kHalves + 4 * 64;
+  make_side<0, 0>(values, scales, weights);
+  make_side<0, 1>(values, scales, weights);
+  make_side<1, 0>(values, scales, weights);
+  make_side<1, 1>(values, scales, weights);
+  prefetch(p + kPrefetchBytes);
+  alignas(64) std::int32_t sums[kLanes * ColumnTiles<64>::kMost];
+  tiles.start();
+  for (std::uint32_t t = 0; t < 4; ++t) {
+    tiles.add(256 * block + 64 * t, weights + std::uint64_t{t} * (64 * kRows / 4));
+  }
+  tiles.store(sums);
+  const Q2kScales at(p);
+  for (std::uint32_t c = 0; c < count; ++c) {
+    float* total = totals + kLanes * c;
+    store(total, at.add(load(total), load_ints(sums + kLanes * c),
+                        at.minima(scales, columns[c], block), columns[c].d[block]));
+  }
+}
+
+}  // namespace
+
+void q2_k_panel(const std::byte* tile, std::uint32_t values, const QuantisedVector* columns,
+                std::uint32_t count, float* out) noexcept {
+  ColumnTiles<64> tiles(columns, count);
+  std::fill_n(out, kLanes * count, 0.0F);
+  for (std::uint32_t b = 0; b < values / 256; ++b) {
+    step(tiles, tile + std::uint64_t{b} * kQ2kBlock, b, columns, count, out);
+  }
+}
+
+}  // namespace ds4::fast
