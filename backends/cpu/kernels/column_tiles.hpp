@@ -36,7 +36,8 @@ class ColumnTiles {
     each_group([]<int C, int A>(std::uint32_t) { zero_tile<C>(); });
   }
 
-  /// Adds values [first, first + Depth) of every column times `weights`: Depth / 4 rows of 64 bytes.
+  /// Adds values [first, first + Depth) of every column times `weights`: Depth / 4 rows of 64
+  /// bytes.
   void add(std::uint64_t first, const std::byte* weights) noexcept {
     load_tile<kWeights>(weights, 64);
     const std::int8_t* values = columns_[0].q + first;

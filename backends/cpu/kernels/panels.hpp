@@ -23,9 +23,9 @@ void q2_k_panel(const std::byte* tile, std::uint32_t values, const QuantisedVect
 void iq2_xxs_panel(const std::byte* tile, std::uint32_t values, const QuantisedVector* columns,
                    std::uint32_t count, float* out) noexcept;
 
-/// Of `count` columns, as many from the first on as panels take: groups of sixteen, and what is left
-/// over when vector registers would need a second reading of the weights for it. Any choice gives
-/// the same bits.
+/// Of `count` columns, as many from the first on as panels take: groups of sixteen, and what is
+/// left over when vector registers would need a second reading of the weights for it. Any choice
+/// gives the same bits.
 constexpr std::uint32_t panel_columns(std::uint32_t count) noexcept {
   constexpr std::uint32_t kGroup = 16;
   constexpr std::uint32_t kFewest = 9;

@@ -1,5 +1,5 @@
-/// Q8_0 times int8 by tile registers: the weights lie as a tile takes them, plus 128, which goes off
-/// again with the sum of the activations.
+/// Q8_0 times int8 by tile registers: the weights lie as a tile takes them, plus 128, which goes
+/// off again with the sum of the activations.
 #include "column_tiles.hpp"
 #include "panels.hpp"
 #include "tiles.hpp"

@@ -3,8 +3,8 @@
 
 namespace ds4::fast {
 
-/// A whole and a smaller group of columns, every operand byte different from its neighbours, against
-/// sums in plain code.
+/// A whole and a smaller group of columns, every operand byte different from its neighbours,
+/// against sums in plain code.
 bool tiles_are_right() noexcept {
   constexpr std::uint32_t kDepth = 64;
   constexpr std::uint32_t kColumns = 16 + 3;

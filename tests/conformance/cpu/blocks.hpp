@@ -24,7 +24,8 @@ inline void must(const Result<void>& result) {
 }
 
 /// Random blocks of finite values: the halves that scale them are small.
-inline std::vector<std::byte> random_blocks(Random& random, std::uint32_t dtype, std::size_t count) {
+inline std::vector<std::byte> random_blocks(Random& random, std::uint32_t dtype,
+                                            std::size_t count) {
   const auto block = sdk::block_shape(dtype);
   std::vector<std::byte> bytes(count * block.bytes);
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.bits() & 0xFF);

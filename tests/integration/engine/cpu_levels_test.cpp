@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/runtime.hpp"
 
@@ -98,16 +101,18 @@ BOOST_AUTO_TEST_CASE(chunks_and_threads_change_no_bit) {
 
 BOOST_AUTO_TEST_CASE(tile_registers_change_no_bit) {
   const TemporaryFolder folder;
+  const std::vector<std::string> usable = levels();
   // A level and its twin with tiles: of the processor, or in plain code.
   std::vector<std::pair<std::string, std::shared_ptr<plugins::Device>>> twins;
-  for (const std::string& level : levels()) {
-    if (level == "cpu-amx") twins.emplace_back("cpu-avx512", open_device(level, 2));
-    const auto plain = std::filesystem::path(DS4_PLAIN_TILES_FOLDER) /
-                       ("libds4-backend-" + level + "-plain-tiles.so");
-    if (std::filesystem::exists(plain)) {
-      twins.emplace_back(level, open_device_of(plain, level + "-plain-tiles", 2));
-    }
+  if (std::ranges::count(usable, "cpu-amx") != 0) {
+    twins.emplace_back("cpu-avx512", open_device("cpu-amx", 2));
   }
+  const std::vector<std::pair<std::string, std::string>> files = {DS4_PLAIN_TILES_FILES};
+  for (const auto& [level, file] : files) {
+    if (std::ranges::count(usable, level) == 0) continue;
+    twins.emplace_back(level, open_device_of(file, level + "-plain-tiles", 2));
+  }
+  BOOST_TEST(twins.empty() == files.empty());
   for (const auto& [level, twin] : twins) {
     for (const char* shape : {"micro", "tiny-iq2_xxs", "tiny-q2_k"}) {
       const auto engine = engine_on(folder, shape, level, 2);
