@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::uint32_t kProbePasses = 5;
 
-bool is_hosts(const plugins::Device& device) {
-  return device.has(DS4_CAP_UNIFIED_MEMORY) || device.memory_kind(DS4_MEMORY_HOST) != nullptr;
-}
-
 void say(const cli::Console& console, const BandwidthProbe& probe, const std::string& how) {
   console.note("probe: " + cli::decimals(probe.bytes_per_second / 1e9, 2) + " GB/s " + how +
                ", best of " + std::to_string(probe.passes));
@@ -26,7 +22,7 @@ Result<BandwidthProbe> probe_devices(const cli::Runtime& runtime, std::uint64_t 
   if (bytes == 0) return BandwidthProbe{};
   const cli::Console& console = runtime.console();
   for (const auto& device : devices.devices) {
-    if (is_hosts(*device)) continue;
+    if (device->uses_host_memory()) continue;
     if (otherwise == DeviceMemory::skipped) {
       console.note(std::string("no probe: the memory of ") + device->info().name +
                    " is not the host's; rows have no ratios");

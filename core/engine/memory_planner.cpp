@@ -21,10 +21,6 @@ constexpr std::uint64_t kHeaderCopies = 4;
 // Rounding of the sizes of descriptors in a plan.
 constexpr std::uint64_t kDescriptorAlignment = 16;
 
-bool uses_host_memory(const plugins::Device& device) {
-  return device.memory_kind(DS4_MEMORY_DEVICE) == nullptr;
-}
-
 /// A device that can do everything, where none is asked.
 Result<plugins::OpSupport> assume_native(const ds4_op&) {
   return plugins::OpSupport{plugins::SupportLevel::native, ""};
@@ -63,7 +59,7 @@ PlanQuestions PlanQuestions::of(plugins::Device* maybe_device) {
   if (maybe_device == nullptr) return questions;
   plugins::Device& device = *maybe_device;
   questions.device = device_name(device);
-  questions.shares_host_memory = uses_host_memory(device);
+  questions.shares_host_memory = device.uses_host_memory();
   questions.weight = [&device](const ds4_weight_desc& desc) { return device.weight_query(desc); };
   questions.packs_experts = device.packs_experts();
   questions.streamed = [&device](const ModelFile& model, const WeightItem& item) {
@@ -367,7 +363,7 @@ MemoryLimits memory_limits(std::span<const std::shared_ptr<plugins::Device>> dev
   for (std::size_t d = 0; d < devices.size(); ++d) {
     const ds4_device_info& info = devices[d]->info();
     if (info.total_bytes == 0) continue;
-    if (uses_host_memory(*devices[d])) {
+    if (devices[d]->uses_host_memory()) {
       // The free bytes that such a device reports leave out the page cache; MemAvailable knows
       // better.
       const std::string source = std::string("all of ") + info.name;

@@ -37,6 +37,10 @@ class Device : public std::enable_shared_from_this<Device> {
   }
   /// The row of the memory-kind table, or null when the device has no memory of that kind.
   [[nodiscard]] const ds4_memory_kind* memory_kind(std::uint32_t kind) const noexcept;
+  /// Whether what it takes is taken from the host: a processor, or a card of unified memory.
+  [[nodiscard]] bool uses_host_memory() const noexcept {
+    return has(DS4_CAP_UNIFIED_MEMORY) || memory_kind(DS4_MEMORY_DEVICE) == nullptr;
+  }
   [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
   [[nodiscard]] const ds4_backend_api& api() const noexcept { return backend_->api(); }
   [[nodiscard]] ds4_device* handle() const noexcept { return device_; }

@@ -17,9 +17,7 @@ namespace {
 
 /// Bytes that copies of weights and rows may take: half of what is left.
 std::uint64_t memory_for(const plugins::Device& device) {
-  const bool is_host =
-      device.has(DS4_CAP_UNIFIED_MEMORY) || device.memory_kind(DS4_MEMORY_HOST) != nullptr;
-  if (!is_host) return device.info().free_bytes / 2;
+  if (!device.uses_host_memory()) return device.info().free_bytes / 2;
   const HostMemory memory = read_host_memory();
   const MemoryBound* const tightest = memory.tightest();
   return tightest == nullptr ? 0 : tightest->available / 2;
