@@ -13,3 +13,5 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+# Reads of weights go through the kernel's queue where this is found, through threads elsewhere.
+pkg_check_modules(LIBURING IMPORTED_TARGET liburing>=2.2)

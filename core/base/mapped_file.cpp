@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -26,6 +27,8 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     return fail(Errc::io, path.string(), ": cannot stat: ", std::strerror(errno));
   }
   if (!S_ISREG(info.st_mode)) return fail(Errc::io, path.string(), ": is not a regular file");
+  // Only a pipe could have kept open() waiting; a queue of reads may take the flag at its word.
+  (void)::fcntl(file.descriptor_, F_SETFL, 0);
   file.size_ = static_cast<std::size_t>(info.st_size);
   if (file.size_ == 0) return file;
   void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.descriptor_, 0);
@@ -41,12 +44,14 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
+      kept_(std::exchange(other.kept_, 0)),
       descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(kept_, other.kept_);
   std::swap(descriptor_, other.descriptor_);
   return *this;
 }
@@ -61,13 +66,37 @@ void MappedFile::release(std::span<const std::byte> range) const noexcept {
   if (page <= 0 || range.empty()) return;
   const auto unit = static_cast<std::uint64_t>(page);
   const auto first = static_cast<std::uint64_t>(range.data() - data_);
-  const std::uint64_t begin = round_up(first, unit);
+  // What was copied has no file to come back from.
+  const std::uint64_t begin = std::max<std::uint64_t>(round_up(first, unit), kept_);
   // The last page of the file has nothing behind it that could be another's.
   const std::uint64_t last = first + range.size();
   const std::uint64_t end = last == size_ ? round_up(last, unit) : last & ~(unit - 1);
   if (begin >= end) return;
   // Advice that is not taken costs memory, nothing else.
   (void)::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+Result<void> MappedFile::keep_head(std::uint64_t bytes) {
+  const long page = ::sysconf(_SC_PAGESIZE);
+  if (page <= 0 || bytes == 0 || bytes > size_ || kept_ != 0) return {};
+  const std::uint64_t length = round_up(bytes, static_cast<std::uint64_t>(page));
+  void* const copy =
+      ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) return {};
+  const Result<void> done =
+      read(0, {static_cast<std::byte*>(copy), std::min<std::uint64_t>(length, size_)});
+  if (!done) {
+    ::munmap(copy, length);
+    return done;
+  }
+  (void)::mprotect(copy, length, PROT_READ);
+  void* const place = const_cast<std::byte*>(data_);
+  if (::mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+    ::munmap(copy, length);
+    return {};
+  }
+  kept_ = length;
+  return {};
 }
 
 Result<void> MappedFile::read(std::uint64_t offset, std::span<std::byte> out) const {

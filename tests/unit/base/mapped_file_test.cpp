@@ -90,6 +90,31 @@ BOOST_AUTO_TEST_CASE(released_pages_leave_and_come_back) {
   BOOST_TEST(sum(file.bytes().first(10)) == 10);
 }
 
+BOOST_AUTO_TEST_CASE(a_head_that_is_kept_outlives_the_file) {
+  const Folder folder;
+  const std::string text(3 * 65536 + 5, '\x02');
+  const auto path = folder.write("a", text);
+  MappedFile first = *MappedFile::open(path);
+  const std::byte* const before = first.bytes().data();
+  BOOST_TEST(first.keep_head(65536 + 1).ok());
+  const MappedFile file = std::move(first);
+  BOOST_TEST(file.bytes().data() == before);
+  BOOST_TEST(sum(file.bytes()) == 2 * static_cast<long>(text.size()));
+  file.release(file.bytes());  // takes nothing of what the file no longer backs
+  BOOST_TEST(sum(file.bytes()) == 2 * static_cast<long>(text.size()));
+  std::filesystem::resize_file(path, 0);
+  BOOST_TEST(sum(file.bytes().first(65536 + 1)) == 2 * (65536 + 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_head_beyond_the_file_is_not_kept) {
+  const Folder folder;
+  MappedFile file = *MappedFile::open(folder.write("a", "hello"));
+  BOOST_TEST(file.keep_head(6).ok());
+  BOOST_TEST(file.keep_head(0).ok());
+  BOOST_TEST(file.keep_head(5).ok());
+  BOOST_TEST((file.bytes()[4] == std::byte{'o'}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace ds4
