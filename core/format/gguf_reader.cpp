@@ -26,6 +26,8 @@ struct Number {
 
 // Several times the largest vocabulary; a converted copy of more would only exhaust the memory.
 constexpr std::uint64_t kMaxArrayElements = std::uint64_t{1} << 26U;
+// Far more than any vocabulary takes; a head beyond this stays mapped.
+constexpr std::uint64_t kMostKeptHead = std::uint64_t{256} << 20U;
 
 template <class T>
 T load(const std::byte* p) noexcept {
@@ -186,6 +188,8 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
   file.file_bytes_ = file.bytes_.size();
   file.mapping_.emplace(std::move(mapping));
   DS4_CHECK(file.read());
+  // Names and metadata are used for as long as the program runs, whatever becomes of the file.
+  if (file.data_offset_ <= kMostKeptHead) DS4_CHECK(file.mapping_->keep_head(file.data_offset_));
   return file;
 }
 

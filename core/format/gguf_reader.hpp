@@ -93,6 +93,8 @@ class GgufFile {
 
   /// False when the file on disk changed its size since it was opened; reading would then fault.
   [[nodiscard]] bool unchanged() const noexcept;
+  /// The file under it; null where the bytes were the caller's.
+  [[nodiscard]] const MappedFile* file() const noexcept { return mapping_ ? &*mapping_ : nullptr; }
 
  private:
   GgufFile() = default;
