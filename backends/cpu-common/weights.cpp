@@ -74,21 +74,64 @@ const WeightLayout* layout_of(const ds4_weight_desc& desc) noexcept {
   return layout;
 }
 
-/// Packs the tiles that became whole when [begin, end) was written: they touch that range and lie
-/// in one written piece.
-void pack_tiles(ds4_import& import, std::uint64_t begin, std::uint64_t end) {
-  ds4_weight& weight = import.weight;
-  if (weight.layout == nullptr) return;
-  const std::uint64_t row_bytes = weight.row_bytes();
-  const std::uint64_t tile_bytes = weight.layout->rows * row_bytes;
-  const auto piece = std::find_if(import.pieces.begin(), import.pieces.end(),
-                                  [&](const auto& p) { return p.begin <= begin && end <= p.end; });
-  for (std::uint64_t t = begin / tile_bytes; t * tile_bytes < end; ++t) {
-    if (t * tile_bytes < piece->begin || (t + 1) * tile_bytes > piece->end) continue;
-    std::byte* tile = weight.owned + t * tile_bytes;
-    std::memcpy(import.tile.data(), tile, tile_bytes);
-    weight.layout->pack(import.tile.data(), row_bytes, tile);
+// Waking the team costs more than the copy of fewer bytes.
+constexpr std::uint64_t kSharedBytes = 256U << 10;
+
+/// body(begin, end) over `items` that take `bytes` in all, by the host's team if that is worth it.
+template <class Body>
+void share_out(const ds4_host_api& host, std::uint64_t items, std::uint64_t bytes, Body&& body) {
+  if (bytes >= kSharedBytes) {
+    sdk::parallel_for(host, items, body);
+  } else if (items > 0) {
+    body(std::uint64_t{0}, items);
   }
+}
+
+/// Puts a part of one tile where it belongs, and packs the tile if it is whole now: all of it lies
+/// in one written piece.
+void write_part(ds4_import& import, std::uint64_t begin, std::uint64_t end,
+                const std::byte* source) {
+  ds4_weight& weight = import.weight;
+  const std::uint64_t tile_bytes = import.tile.size();
+  const std::uint64_t first = begin / tile_bytes * tile_bytes;
+  std::memcpy(weight.owned + begin, source, end - begin);
+  const bool is_whole = std::any_of(
+      import.pieces.begin(), import.pieces.end(),
+      [&](const ds4_import::Piece& p) { return p.begin <= first && first + tile_bytes <= p.end; });
+  if (!is_whole) return;
+  std::memcpy(import.tile.data(), weight.owned + first, tile_bytes);
+  weight.layout->pack(import.tile.data(), weight.row_bytes(), weight.owned + first);
+}
+
+/// Puts [begin, end) where it belongs. Tiles that lie in it are packed from the source, each by one
+/// thread; what is left over at its ends waits for its neighbours.
+void write_bytes(ds4_import& import, std::uint64_t begin, std::uint64_t end,
+                 const std::byte* source) {
+  ds4_weight& weight = import.weight;
+  const ds4_host_api& host = *weight.device->host;
+  if (weight.layout == nullptr) {
+    share_out(host, end - begin, end - begin, [&](std::uint64_t from, std::uint64_t to) {
+      std::memcpy(weight.owned + begin + from, source + from, to - from);
+    });
+    return;
+  }
+  const std::uint64_t tile_bytes = import.tile.size();
+  const std::uint64_t first = (begin + tile_bytes - 1) / tile_bytes * tile_bytes;
+  const std::uint64_t last = end / tile_bytes * tile_bytes;
+  if (first > last) {
+    write_part(import, begin, end, source);
+    return;
+  }
+  if (begin < first) write_part(import, begin, first, source);
+  share_out(host, (last - first) / tile_bytes, last - first,
+            [&](std::uint64_t from, std::uint64_t to) {
+              const std::uint64_t row_bytes = weight.row_bytes();
+              for (std::uint64_t t = from; t < to; ++t) {
+                const std::uint64_t at = first + t * tile_bytes;
+                weight.layout->pack(source + (at - begin), row_bytes, weight.owned + at);
+              }
+            });
+  if (last < end) write_part(import, last, end, source + (last - begin));
 }
 
 /// Adds a written range; throws when a byte comes twice.
@@ -222,8 +265,7 @@ ds4_status weight_import_write(ds4_import* import, std::uint64_t offset, const v
     if (i.is_in_place) {
       i.weight.data = &first;
     } else {
-      std::memcpy(i.weight.owned + offset, src, bytes);
-      pack_tiles(i, offset, offset + bytes);
+      write_bytes(i, offset, offset + bytes, &first);
     }
   });
 }
