@@ -6,7 +6,6 @@
 #include "base/checked.hpp"
 #include "engine/engine.hpp"
 #include "engine/selection_layout.hpp"
-#include "engine/weight_loader.hpp"
 #include "kv/kv_layout.hpp"
 #include "ops/views.hpp"
 
@@ -163,13 +162,7 @@ Result<void> MemoryPlanner::add_weights(Part& part) {
     add_weight(weights, item, choice);
     if (!holds_experts(item.role)) add_weight(part.without_experts, item, choice);
     if (choice.is_in_place) continue;
-    std::uint64_t chunk = kImportChunkBytes;
-    if (!choice.is_converted && !model_->is_mapped()) {
-      chunk = std::max(kMadeChunkBytes, choice.answer.chunk_bytes);
-    } else if (!choice.is_converted && choice.answer.chunk_bytes != 0) {
-      chunk = choice.answer.chunk_bytes;
-    }
-    chunk_bytes_ = std::max(chunk_bytes_, std::min(chunk, item.tensor->bytes));
+    DS4_CHECK(load_memory_.add(*model_, *item.tensor, choice));
   }
   return {};
 }
@@ -190,7 +183,7 @@ Result<MemoryPlan> MemoryPlanner::plan(std::uint32_t context, Experts experts) c
   plan.decode_rows = in.decode_rows;
   plan.is_estimate = !parts_.front().questions.weight;
   plan.program = kProgramBytes + kHeaderCopies * model_->gguf().data_offset();
-  plan.staging = chunk_bytes_;
+  plan.staging = load_memory_.bytes();
   DS4_TRY(const KvLayout kv,
           KvLayout::make(model_->config(), in.roundings,
                          {in.sessions, in.context, in.pages_percent, in.restore_points}));

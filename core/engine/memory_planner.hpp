@@ -15,6 +15,7 @@
 #include "engine/memory_plan.hpp"
 #include "engine/weight_choice.hpp"
 #include "engine/weight_loader.hpp"
+#include "engine/weight_pieces.hpp"
 #include "kv/kv_layout.hpp"
 #include "model/model_file.hpp"
 #include "plan/plan.hpp"
@@ -165,7 +166,7 @@ class MemoryPlanner {
   const ModelFile* model_;
   MemoryPlanInputs inputs_;
   std::vector<Part> parts_;
-  std::uint64_t chunk_bytes_ = 0;  // of the largest write while importing
+  LoadMemory load_memory_;  // of all parts, which load one after the other
   std::optional<ExpertLayout> experts_;
   std::string cannot_stream_;  // why not, where experts_ is empty
   std::shared_ptr<const MemoryPlanner> shadow_;

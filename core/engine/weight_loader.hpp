@@ -16,12 +16,6 @@
 
 namespace ds4 {
 
-/// Bytes of one write to a device that prefers none. Large enough to hide the cost of a call, small
-/// enough that a converted chunk stays in cache.
-inline constexpr std::uint64_t kImportChunkBytes = 4ULL << 20;
-/// Tensors that are made are made in pieces that give every thread of a large team some rows.
-inline constexpr std::uint64_t kMadeChunkBytes = 16ULL << 20;
-
 /// The weights of a model that are on one device.
 struct ModelWeights {
   WeightTable global{};
@@ -37,7 +31,8 @@ enum class Experts {
   streamed,  ///< with the host: their handles hold no bytes
 };
 
-/// Called after each tensor with the bytes done so far, of all bytes, and the tensor's name.
+/// Called after each piece of a tensor with the bytes done so far, of all bytes, and the tensor's
+/// name.
 using WeightProgress =
     std::function<void(std::uint64_t done, std::uint64_t total, std::string_view tensor)>;
 
@@ -45,9 +40,11 @@ using WeightProgress =
 /// does not take is converted on the way to F16 or F32, whichever it takes first, and the log says
 /// so with the size it then has.
 ///
-/// Tensors are handed over in chunks; pages of the file that were copied are given back at once,
-/// others stay mapped and are used in place. Streamed experts count in no figure. Errors:
-/// unsupported naming the tensor, its type and the device; what the backend reports.
+/// Tensors are handed over in pieces, which a file's reader has ahead of their use (FileReader); no
+/// page of the mapping becomes resident for them. Others stay mapped and are used in place.
+/// Streamed experts count in no figure. Errors: unsupported naming the tensor, its type and the
+/// device, before a byte is read; io naming the tensor and the place in the file; what the backend
+/// reports.
 Result<ModelWeights> load_weights(const ModelFile& model, plugins::Device& device,
                                   const DeviceShare& share, const LogSink& log,
                                   const WeightProgress& progress,

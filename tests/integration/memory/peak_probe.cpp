@@ -3,7 +3,8 @@
 ///
 /// usage: memory-peak-probe MODEL KEY=VALUE...
 /// Keys: ctx sessions decode prefill logits threads tokens (of each session), compose, f32 (rows as
-/// floats), recorded (selections) as 0 or 1; cache, the KiB of an expert cache.
+/// floats), recorded (selections), copied (weights, none used where it is mapped) as 0 or 1; cache,
+/// the KiB of an expert cache.
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -62,6 +63,24 @@ void drive(Engine& engine, std::uint32_t tokens) {
   }
 }
 
+const ds4_backend_api* original = nullptr;
+
+ds4_status query_copied(ds4_device* device, const ds4_weight_desc* desc, ds4_weight_answer* out,
+                        ds4_error* error) {
+  const ds4_status status = original->weight_query(device, desc, out, error);
+  out->in_place = 0;
+  out->packed_bytes = desc->bytes;
+  return status;
+}
+
+std::shared_ptr<plugins::Device> copying_device() {
+  return test::open_changed_device("cpu-reference", [](ds4_backend_api& table) {
+    static const ds4_backend_api copy = table;
+    original = &copy;
+    table.weight_query = query_copied;
+  });
+}
+
 int run(int argc, char** argv) {
   if (argc < 2) return 2;
   Settings settings;
@@ -90,8 +109,10 @@ int run(int argc, char** argv) {
   on.placement = Placement::single(model.config().layers);
   const std::uint32_t devices = settings.of("devices", 1);
   for (std::uint32_t d = 0; d < devices; ++d) {
-    on.devices.push_back(test::open_device("cpu-reference", settings.of("threads", 1),
-                                           {{"cpu-reference.compose", compose}}));
+    on.devices.push_back(settings.of("copied", 0) != 0
+                             ? copying_device()
+                             : test::open_device("cpu-reference", settings.of("threads", 1),
+                                                 {{"cpu-reference.compose", compose}}));
   }
   for (std::uint32_t layer = 0; layer < model.config().layers; ++layer) {
     on.placement.layers[layer] = layer * devices / model.config().layers;

@@ -142,6 +142,7 @@ BOOST_AUTO_TEST_CASE(small_models_stay_within_their_plans) {
   not_absurd(probe(wide, {"ctx=1024", "prefill=128", "logits=128", "tokens=600"}));
   not_absurd(probe(micro, {"ctx=2048", "prefill=512", "tokens=2000", "devices=3"}));
   not_absurd(probe(tiny, {"ctx=1000", "sessions=4", "decode=8", "logits=8", "devices=2"}));
+  not_absurd(probe(tiny, {"ctx=1000", "prefill=64", "tokens=100", "copied=1"}));
   program(micro, {"--ctx", "32768"}, words(400));
   program(wide, {"--ctx", "4096", "--prefill-chunk", "256", "-t", "2"}, words(300));
   program(tiny, {"--ctx", "1024", "-t", "4", "--no-row-storage"}, words(40));
@@ -170,6 +171,7 @@ BOOST_AUTO_TEST_CASE(large_models_stay_within_their_plans) {
   not_absurd(probe(experts, {"ctx=1024", "prefill=512", "tokens=1000", "threads=2"}));
   not_absurd(probe(micro, {"ctx=16384", "prefill=16384", "tokens=16000", "threads=2"}));
   not_absurd(probe(experts, {"ctx=1024", "prefill=1024", "tokens=1000", "devices=4"}));
+  not_absurd(probe(experts, {"ctx=512", "prefill=64", "tokens=100", "copied=1"}));
   not_absurd(probe(vocabulary, {"ctx=512", "prefill=256", "logits=256", "tokens=300"}));
   not_absurd(program(experts, {"--ctx", "1024", "-t", "2"}, words(150)));
   not_absurd(program(vocabulary, {"--ctx", "1024", "-t", "2"}, words(20)));
