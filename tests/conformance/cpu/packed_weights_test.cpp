@@ -25,6 +25,7 @@ struct Shape {
   std::uint32_t dtype;
   std::uint32_t rows;
   std::uint32_t blocks;
+  std::uint32_t most = 5000;  ///< bytes of a piece
 };
 
 std::vector<float> gathered(Backend& backend, const ds4_weight* weight, std::uint32_t rows,
@@ -51,13 +52,14 @@ std::vector<float> gathered(Backend& backend, const ds4_weight* weight, std::uin
 
 /// Imports in pieces of any size and any order.
 ds4_weight* import_in_pieces(Backend& backend, const ds4_weight_desc& desc,
-                             const std::vector<std::byte>& bytes, Random& random) {
+                             const std::vector<std::byte>& bytes, std::uint32_t most,
+                             Random& random) {
   const ds4_backend_api& api = backend.api();
   ds4_import* import = nullptr;
   BOOST_REQUIRE(api.weight_import_begin(backend.device(), &desc, 0, &import, nullptr) == DS4_OK);
   std::vector<std::pair<std::size_t, std::size_t>> pieces;
   for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t n = std::min<std::size_t>(bytes.size() - at, 1 + random.below(5000));
+    const std::size_t n = std::min<std::size_t>(bytes.size() - at, 1 + random.below(most));
     pieces.emplace_back(at, n);
     at += n;
   }
@@ -103,7 +105,7 @@ void check_shape(Backend& backend, const Shape& shape) {
   BOOST_TEST(answer.in_place == (is_packed ? 0U : 1U));
   BOOST_TEST(answer.packed_bytes == (is_packed ? desc.bytes : 0U));
 
-  ds4_weight* weight = import_in_pieces(backend, desc, bytes, random);
+  ds4_weight* weight = import_in_pieces(backend, desc, bytes, shape.most, random);
   const std::vector<float> values = gathered(backend, weight, rows, width);
   BOOST_TEST(std::memcmp(values.data(), expected.data(), values.size() * 4) == 0);
   backend.api().weight_destroy(weight);
@@ -126,6 +128,15 @@ BOOST_AUTO_TEST_CASE(read_back_as_they_were_written) {
       }
     }
   }
+}
+
+// Large pieces are shared out among the threads of the host.
+BOOST_AUTO_TEST_CASE(read_back_as_they_were_written_in_large_pieces) {
+  const std::unique_ptr<Backend> backend = must(Backend::open(kBackend, 0, 3));
+  check_shape(*backend, {DS4_DTYPE_Q8_0, 8192, 4, 600000});
+  check_shape(*backend, {DS4_DTYPE_F16, 8192, 80, 600000});
+  check_shape(*backend, {DS4_DTYPE_Q2_K, 8192, 2, 600000});
+  check_shape(*backend, {DS4_DTYPE_IQ2_XXS, 8192, 3, 600000});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
