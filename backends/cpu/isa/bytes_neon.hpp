@@ -92,6 +92,9 @@ inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(I32, vorrq_s32(vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 27), vdupq_n_s32(30)),
                           vdupq_n_s32(1)));
 }
+inline Bytes64 scaled(Bytes64 w, I32 scale) noexcept {
+  DS4_EACH(Bytes64, vmulq_u8(w.v[i], vreinterpretq_u8_s32(vmulq_n_s32(scale.v[i], 0x01010101))));
+}
 inline F32 load_halves(const std::byte* p) noexcept {
   const auto* halves = reinterpret_cast<const std::uint8_t*>(p);
   DS4_EACH(F32,

@@ -1,6 +1,6 @@
-/// IQ2_XXS times int8 by tile registers: a block's weights are made once for all columns, as bytes
-/// 64 +- magnitude; a sub-block's sums are scaled as integers.
-#include "column_tiles.hpp"
+/// IQ2_XXS times int8 by matrix instructions: a block's weights are made once for all columns, as
+/// bytes 64 +- magnitude; a sub-block's sums are scaled as integers.
+#include "column_sums.hpp"
 #include "iq2_xxs_decode.hpp"
 #include "panels.hpp"
 #include "tiles.hpp"
@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::uint32_t kScales = 2 * kLanes;
 constexpr std::uint32_t kValues = 8 * 128;
-constexpr std::uint32_t kMost = ColumnTiles<32>::kMost;
+constexpr std::uint32_t kMost = ColumnSums<32>::kMost;
 
 struct Panel {
-  ColumnTiles<32> tiles;
+  ColumnSums<32> products;
   const QuantisedVector* columns;
   std::uint32_t count;
   float* totals;
@@ -36,9 +36,9 @@ struct Panel {
     for (std::uint32_t c = 0; c < count; ++c) sums[c] = all_int(0);
     for (std::uint32_t s = 0; s < 8; ++s) {
       alignas(64) std::int32_t parts[kLanes * kMost];
-      tiles.start();
-      tiles.add(256 * block + 32 * s, weights[s]);
-      tiles.store(parts);
+      products.start();
+      products.add(256 * block + 32 * s, weights[s]);
+      products.store(parts);
       for (std::uint32_t c = 0; c < count; ++c) {
         const I32 part = load_ints(parts + kLanes * c) +
                          all_int(-SignedGrid::kOffset * columns[c].sum[8 * block + s]);
@@ -58,7 +58,7 @@ struct Panel {
 
 void iq2_xxs_panel(const std::byte* tile, std::uint32_t values, const QuantisedVector* columns,
                    std::uint32_t count, float* out) noexcept {
-  Panel panel{ColumnTiles<32>(columns, count), columns, count, out, SignedGrid()};
+  Panel panel{ColumnSums<32>(columns, count), columns, count, out, SignedGrid()};
   std::fill_n(out, kLanes * count, 0.0F);
   const std::uint32_t blocks = values / 256;
   const std::byte* p = tile;

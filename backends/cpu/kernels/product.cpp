@@ -9,17 +9,19 @@
 namespace ds4::fast {
 namespace {
 
+static_assert(kMostColumns <= kMostPanelColumns);
+
 using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
                                std::uint32_t, float*) noexcept;
 
-/// A packed tile: many columns by tile registers where the level has them, the others by runs that
-/// fit in vector registers.
+/// A packed tile: many columns by a panel where the level has them, the others by runs that fit in
+/// registers.
 template <QuantisedTile Tile, QuantisedTile Panel>
 void quantised_product(const ds4_weight& weight, const std::byte* tile, const Operand& x,
                        Quantum quantum, const std::uint32_t* columns, std::uint32_t count,
                        float* out) noexcept {
   std::uint32_t taken = 0;
-  if constexpr (kHasTiles) {
+  if constexpr (kHasPanels) {
     taken = panel_columns(count);
     if (taken != 0) {
       QuantisedVector vectors[kMostColumns];

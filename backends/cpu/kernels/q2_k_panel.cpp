@@ -1,6 +1,6 @@
-/// Q2_K times int8 by tile registers: a code times its group's scale is at most 45, a byte, so that
-/// a tile sums a whole block without looking at scales. The minima stay with vector registers.
-#include "column_tiles.hpp"
+/// Q2_K times int8 by matrix instructions: a code times its group's scale is at most 45, a byte, so
+/// that a tile sums a whole block without looking at scales. The minima stay with vector registers.
+#include "column_sums.hpp"
 #include "panels.hpp"
 #include "q2_k_block.hpp"
 #include "tiles.hpp"
@@ -36,7 +36,7 @@ inline void make_side(const std::byte* values, const Bytes64 (&scales)[4],
   make_group<Half, Side, 3>(words, scales, weights);
 }
 
-void step(ColumnTiles<64>& tiles, const std::byte* p, std::uint64_t block,
+void step(ColumnSums<64>& products, const std::byte* p, std::uint64_t block,
           const QuantisedVector* columns, std::uint32_t count, float* totals) noexcept {
   Bytes64 scales[4];
   for (std::uint32_t q = 0; q < 4; ++q) {
@@ -50,12 +50,12 @@ void step(ColumnTiles<64>& tiles, const std::byte* p, std::uint64_t block,
   make_side<1, 0>(values, scales, weights);
   make_side<1, 1>(values, scales, weights);
   prefetch(p + kPrefetchBytes);
-  alignas(64) std::int32_t sums[kLanes * ColumnTiles<64>::kMost];
-  tiles.start();
+  alignas(64) std::int32_t sums[kLanes * ColumnSums<64>::kMost];
+  products.start();
   for (std::uint32_t t = 0; t < 4; ++t) {
-    tiles.add(256 * block + 64 * t, weights + std::uint64_t{t} * (64 * kRows / 4));
+    products.add(256 * block + 64 * t, weights + std::uint64_t{t} * (64 * kRows / 4));
   }
-  tiles.store(sums);
+  products.store(sums);
   const Q2kScales at(p);
   for (std::uint32_t c = 0; c < count; ++c) {
     float* total = totals + kLanes * c;
@@ -68,10 +68,10 @@ void step(ColumnTiles<64>& tiles, const std::byte* p, std::uint64_t block,
 
 void q2_k_panel(const std::byte* tile, std::uint32_t values, const QuantisedVector* columns,
                 std::uint32_t count, float* out) noexcept {
-  ColumnTiles<64> tiles(columns, count);
+  ColumnSums<64> products(columns, count);
   std::fill_n(out, kLanes * count, 0.0F);
   for (std::uint32_t b = 0; b < values / 256; ++b) {
-    step(tiles, tile + std::uint64_t{b} * kQ2kBlock, b, columns, count, out);
+    step(products, tile + std::uint64_t{b} * kQ2kBlock, b, columns, count, out);
   }
 }
 

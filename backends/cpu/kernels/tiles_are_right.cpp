@@ -1,4 +1,4 @@
-#include "column_tiles.hpp"
+#include "column_sums.hpp"
 #include "panels.hpp"
 
 namespace ds4::fast {
@@ -22,10 +22,10 @@ bool tiles_are_right() noexcept {
   }
   alignas(64) std::int32_t sums[kLanes * kColumns];
   {
-    ColumnTiles<kDepth> tiles(columns, kColumns);
-    tiles.start();
-    tiles.add(0, reinterpret_cast<const std::byte*>(weights));
-    tiles.store(sums);
+    ColumnSums<kDepth> products(columns, kColumns);
+    products.start();
+    products.add(0, reinterpret_cast<const std::byte*>(weights));
+    products.store(sums);
   }
   for (std::uint32_t c = 0; c < kColumns; ++c) {
     for (std::uint32_t lane = 0; lane < kLanes; ++lane) {

@@ -1,4 +1,4 @@
-/// Up to 64 columns against the bytes of one packed tile of weights, by tile registers.
+/// The sums of column_sums.hpp by tile registers.
 ///
 /// The packed layouts are the operand B as they lie: a row of it holds four consecutive values of
 /// sixteen weight rows. Operand A holds sixteen columns, C their sums: row c of C is what the lanes
@@ -10,18 +10,16 @@
 
 #include "../isa/bytes.hpp"
 #include "../isa/tile_product.hpp"
-#include "quantise.hpp"
+#include "panels.hpp"
 
 namespace ds4::fast {
 
-/// Depth: the values of a column that one product takes, 32 or 64.
 template <std::uint32_t Depth>
-class ColumnTiles {
+class ColumnSums {
  public:
-  static constexpr std::uint32_t kMost = 64;
+  static constexpr std::uint32_t kMost = kMostPanelColumns;
 
-  /// `columns` must outlive the object; 1 <= count <= kMost.
-  ColumnTiles(const QuantisedVector* columns, std::uint32_t count) noexcept
+  ColumnSums(const QuantisedVector* columns, std::uint32_t count) noexcept
       : columns_(columns),
         count_(count),
         stride_(count > 1 ? columns[1].q - columns[0].q : std::ptrdiff_t{Depth}),
@@ -31,7 +29,6 @@ class ColumnTiles {
     }
   }
 
-  /// Sets all sums to 0.
   void start() const noexcept {
     each_group([]<int C, int A>(std::uint32_t) { zero_tile<C>(); });
   }
@@ -55,7 +52,6 @@ class ColumnTiles {
     });
   }
 
-  /// sums[16 * c + lane] of every column.
   void store(std::int32_t* sums) const noexcept {
     each_group([&]<int C, int A>(std::uint32_t column) {
       store_tile<C>(sums + std::uint64_t{kLanes} * column, 4 * kLanes);
@@ -99,17 +95,5 @@ class ColumnTiles {
   TilesInUse tiles_;
   alignas(64) std::int8_t gathered_[kMost * Depth];
 };
-
-/// Sixteen integers of a store.
-inline I32 load_ints(const std::int32_t* p) noexcept {
-  I32 r;
-  static_assert(sizeof r == 64);
-  std::memcpy(&r, p, sizeof r);
-  return r;
-}
-inline void store_bytes(std::byte* p, Bytes64 bytes) noexcept {
-  static_assert(sizeof bytes == 64);
-  std::memcpy(p, &bytes, sizeof bytes);
-}
 
 }  // namespace ds4::fast
