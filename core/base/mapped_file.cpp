@@ -92,7 +92,13 @@ Result<void> MappedFile::keep_head(std::uint64_t bytes) {
   (void)::mprotect(copy, length, PROT_READ);
   void* const place = const_cast<std::byte*>(data_);
   if (::mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+    const int why = errno;
     ::munmap(copy, length);
+    // The file's own pages may be gone from there by now.
+    if (::mmap(place, length, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor_, 0) == MAP_FAILED) {
+      return fail(Errc::io, path_.string(), ": its first ", length,
+                  " bytes cannot be mapped again: ", std::strerror(why));
+    }
     return {};
   }
   kept_ = length;

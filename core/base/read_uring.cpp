@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 namespace ds4 {
@@ -14,6 +16,9 @@ namespace {
 
 // A read has 32 bits for its size; whole pages keep what follows aligned.
 constexpr std::uint64_t kMostBytes = 1ULL << 30;
+// A kernel without memory for a read is asked again for about two seconds.
+constexpr std::chrono::milliseconds kPause{1};
+constexpr std::uint32_t kMostTries = 2000;
 
 class UringReads final : public PieceReads {
  public:
@@ -23,7 +28,9 @@ class UringReads final : public PieceReads {
 
   ~UringReads() override {
     if (!has_ring_) return;
-    while (in_flight_ > 0 && broken_ == 0) reap();
+    // Whatever broke: as long as a read is under way, the kernel writes to memory that goes next.
+    ends_ = true;
+    while (in_flight_ > 0) take(wait());
     io_uring_queue_exit(&ring_);
   }
 
@@ -71,26 +78,50 @@ class UringReads final : public PieceReads {
     // should compute meanwhile.
     entry->flags |= IOSQE_ASYNC;
     io_uring_sqe_set_data64(entry, slot);
-    int given = 0;
-    do {
-      given = io_uring_submit(&ring_);
-    } while (given == -EINTR || given == -EAGAIN);
-    if (given < 0) {
-      broken_ = -given;
-    } else {
-      ++in_flight_;
+    ++queued_;
+    flush();
+  }
+
+  /// Gives the kernel what is queued. What it has no room for now stays for the next time.
+  void flush() {
+    while (queued_ > 0 && broken_ == 0) {
+      const int given = io_uring_submit(&ring_);
+      if (given == -EINTR) continue;
+      if (given == -EAGAIN || given == -EBUSY || given == 0) return;
+      if (given < 0) {
+        broken_ = -given;
+        return;
+      }
+      in_flight_ += static_cast<std::uint32_t>(given);
+      queued_ -= std::min(queued_, static_cast<std::uint32_t>(given));
     }
   }
 
-  /// Takes one completion.
+  /// Takes one completion, or has the kernel take what it had no room for.
   void reap() {
-    io_uring_cqe* done = nullptr;
-    const int status = io_uring_wait_cqe(&ring_, &done);
-    if (status == -EINTR || status == -EAGAIN) return;
-    if (status < 0) {
-      broken_ = -status;
-      return;
+    flush();
+    if (in_flight_ > 0) {
+      take(wait());
+      tries_ = 0;
+    } else if (++tries_ > kMostTries) {
+      broken_ = EAGAIN;
+    } else {
+      std::this_thread::sleep_for(kPause);
     }
+  }
+
+  /// The next completion. A queue that can no longer be waited for is looked at now and then.
+  io_uring_cqe* wait() {
+    for (;;) {
+      io_uring_cqe* done = nullptr;
+      if (io_uring_wait_cqe(&ring_, &done) == 0 || io_uring_peek_cqe(&ring_, &done) == 0) {
+        return done;
+      }
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+
+  void take(io_uring_cqe* done) {
     const auto slot = static_cast<std::uint32_t>(io_uring_cqe_get_data64(done));
     const int got = done->res;
     io_uring_cqe_seen(&ring_, done);
@@ -98,7 +129,7 @@ class UringReads final : public PieceReads {
     Slot& s = slots_[slot];
     if (got > 0) s.outcome.done += static_cast<std::uint64_t>(got);
     const bool goes_on = got > 0 && s.outcome.done < s.piece.bytes;
-    if (goes_on || got == -EINTR || got == -EAGAIN) {
+    if ((goes_on || got == -EINTR || got == -EAGAIN) && !ends_) {
       submit(slot);
       return;
     }
@@ -109,8 +140,11 @@ class UringReads final : public PieceReads {
   const int descriptor_;
   io_uring ring_{};
   bool has_ring_ = false;
-  int broken_ = 0;  // errno of the queue itself, which is then not used again
+  int broken_ = 0;            // errno of the queue itself, which is then not used again
+  std::uint32_t queued_ = 0;  // entries that the kernel has not taken
   std::uint32_t in_flight_ = 0;
+  std::uint32_t tries_ = 0;  // in a row without any read under way
+  bool ends_ = false;
   std::vector<Slot> slots_;
 };
 

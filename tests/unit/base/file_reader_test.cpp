@@ -265,7 +265,11 @@ BOOST_AUTO_TEST_CASE(a_reader_may_go_while_it_reads) {
     }
   }
   reads_begun = reads_ended = 0;
-  { open(file.descriptor, {{0, 400 * kKiB, 8 * kKiB}}, ReadEngine::threads, read_slowly); }
+  {
+    const auto reader =
+        open(file.descriptor, {{0, 400 * kKiB, 8 * kKiB}}, ReadEngine::threads, read_slowly);
+    while (reads_begun == 0) std::this_thread::yield();
+  }
   BOOST_TEST(reads_ended == reads_begun);  // nothing still writes to what is gone
 }
 
