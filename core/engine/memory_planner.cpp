@@ -15,7 +15,7 @@ namespace {
 // A program with its libraries, a backend and their heaps, before a model is opened: measured 12 to
 // 16 MiB on Debian 12 (docs/memory.md).
 constexpr std::uint64_t kProgramBytes = 16ULL << 20;
-// The header is mapped and read; the tokenizer keeps its strings once more in hash tables.
+// The header is kept as a copy; the tokenizer keeps its strings once more in hash tables.
 constexpr std::uint64_t kHeaderCopies = 4;
 // Rounding of the sizes of descriptors in a plan.
 constexpr std::uint64_t kDescriptorAlignment = 16;

@@ -8,7 +8,10 @@
 namespace ds4 {
 namespace {
 
-// What kernels take at once is some rows: a piece of whole tiles leaves no part of one over.
+// A device may prefer whole tensors; a ring of such pieces could be larger than the weights.
+constexpr std::uint64_t kMostPreferred = 64ULL << 20;
+// What kernels take at once is some rows: pieces of whole tiles are not cut again where rows are
+// short enough for it.
 constexpr std::uint64_t kTileRows = 64;
 
 Result<std::uint64_t> target_row(const TensorInfo& tensor, const WeightChoice& choice) {
@@ -27,7 +30,8 @@ Result<std::uint64_t> piece_bytes(const ModelFile& model, const TensorInfo& tens
                                   const WeightChoice& choice) {
   const std::uint64_t row = tensor.row_bytes();
   const std::uint64_t preferred = choice.answer.chunk_bytes;
-  std::uint64_t piece = preferred;
+  std::uint64_t piece =
+      preferred <= kMostPreferred ? preferred : rows_in(kMostPreferred, row) * row;
   if (choice.is_converted) {
     DS4_TRY(const std::uint64_t target, target_row(tensor, choice));
     piece = rows_in(kImportChunkBytes, std::max(row, target)) * row;
