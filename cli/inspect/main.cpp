@@ -1,21 +1,6 @@
-#include <csignal>
-#include <cstdio>
-#include <exception>
-#include <string>
-#include <vector>
-
+#include "common/program_main.hpp"
 #include "inspect/program.hpp"
-#include "loader/probe.hpp"
 
 int main(int argc, char** argv) {
-  if (const auto status = ds4::plugins::run_probe_verb(argc, argv)) return *status;
-  // A reader of our output that went away is an error of a write, not the end of the process.
-  (void)std::signal(SIGPIPE, SIG_IGN);
-  try {
-    return ds4::inspect::run_program(
-        std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
-  } catch (const std::exception& error) {
-    (void)std::fprintf(stderr, "ds4-inspect: %s\n", error.what());
-    return ds4::cli::kFailure;
-  }
+  return ds4::cli::program_main(argc, argv, "ds4-inspect", &ds4::inspect::run_program);
 }

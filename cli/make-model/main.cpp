@@ -1,5 +1,6 @@
 // ds4-make-model: writes a model of random weights, from a few KB to the published shapes.
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -110,6 +111,8 @@ int run(int argc, char** argv) {
 }  // namespace ds4::make_model
 
 int main(int argc, char** argv) {
+  // A file that may not grow (ulimit -f) is an error of a write, not the end of the process.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   try {
     return ds4::make_model::run(argc, argv);
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -101,6 +102,8 @@ int run(ConvertOptions& options, const std::string& type, const std::string& exp
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A file that may not grow (ulimit -f) is an error of a write, not the end of the process.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Converts an official DeepSeek V4 checkpoint (safetensors) to a GGUF file."};
   app.name("ds4-quantize");
   app.set_version_flag("--version", "ds4-quantize " DS4_VERSION);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "bench/logits.hpp"
 #include "bench/rows.hpp"
@@ -19,8 +20,10 @@ using bench::BenchRow;
 using Words = std::vector<std::string>;
 
 struct Fixture {
-  [[nodiscard]] Finished run(const Words& arguments) const {
-    Words command = {DS4_BENCH};
+  /// `through`: a command that runs the program, its path and arguments behind.
+  [[nodiscard]] Finished run(const Words& arguments, Words through = {}) const {
+    Words command = std::move(through);
+    command.emplace_back(DS4_BENCH);
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run_process(
         command, "",
@@ -65,6 +68,16 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(ds4_bench, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_file_that_may_not_grow_ends_the_sweep_in_one_line) {
+  // Blocks of 512 or 1024 bytes, by shell: the logits take more, the rows do not.
+  const Finished out = run(sweep({"--logits", file("logits.csv")}),
+                           {"/bin/sh", "-c", "ulimit -f 4; exec \"$0\" \"$@\""});
+  BOOST_TEST_CONTEXT(out.err) {
+    BOOST_TEST(out.status == 1);
+    BOOST_TEST(out.err.find("logits.csv: cannot be written: File too large") != std::string::npos);
+  }
+}
 
 BOOST_AUTO_TEST_CASE(a_sweep_prints_a_row_for_each_frontier) {
   const Finished out = run(sweep({"--repeat", "2", "--warmup"}));
