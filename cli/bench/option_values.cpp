@@ -10,10 +10,20 @@ namespace {
 
 constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 
-std::filesystem::path plain(const std::string& path) {
-  std::error_code failed;
-  const std::filesystem::path whole = std::filesystem::absolute(path, failed);
-  return (failed ? std::filesystem::path(path) : whole).lexically_normal();
+/// A device or a pipe takes what more than one writes.
+bool takes_all(const std::string& path) {
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+}
+
+bool is_same(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(a, b, ignored)) return true;
+  const auto plain = [&ignored](const std::string& path) {
+    return std::filesystem::absolute(path, ignored).lexically_normal();
+  };
+  return plain(a) == plain(b);
 }
 
 }  // namespace
@@ -36,10 +46,12 @@ cli::OptionTable::Take store_mebibytes(std::uint64_t& target, std::uint64_t low)
 
 Result<void> check_files_differ(std::initializer_list<NamedFile> files) {
   for (const NamedFile& a : files) {
-    if (a.path.empty() || plain(a.path).native().starts_with("/dev/")) continue;
-    for (const NamedFile* b = files.begin(); b != &a; ++b) {
-      if (b->path.empty() || plain(a.path) != plain(b->path)) continue;
-      return fail(Errc::invalid_argument, b->option, " and ", a.option, " name the same file");
+    if (a.path.empty() || a.is_read || takes_all(a.path)) continue;
+    for (const NamedFile& b : files) {
+      // Of two that are written, each pair once.
+      if (&b == &a || b.path.empty() || (!b.is_read && &b > &a)) continue;
+      if (!is_same(a.path, b.path)) continue;
+      return fail(Errc::invalid_argument, b.option, " and ", a.option, " name the same file");
     }
   }
   return {};

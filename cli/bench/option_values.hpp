@@ -17,9 +17,11 @@ namespace ds4::bench {
 struct NamedFile {
   const char* option;
   std::string path;
+  bool is_read = false;
 };
-/// Results would overwrite each other, or what they are compared with. Devices may stand for more
-/// than one. Errors: invalid_argument naming both options.
+/// Results would overwrite each other, or what is read for them. Files that are read may be the
+/// same, devices and pipes may stand for more than one.
+/// Errors: invalid_argument naming both options.
 [[nodiscard]] Result<void> check_files_differ(std::initializer_list<NamedFile> files);
 /// The file of facts beside one of rows; empty without one.
 [[nodiscard]] std::string facts_path(const std::string& csv);

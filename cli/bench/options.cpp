@@ -126,6 +126,21 @@ void declare_results(OptionTable& table, BenchOptions& options) {
               choose(options, Mode::chart, options.charted));
 }
 
+Result<void> check_files(const BenchOptions& options) {
+  const bool has_two = options.compared.size() == 2;  // files, or names of backends
+  return check_files_differ({{"--gate", options.baseline, true},
+                             {"--chart", options.charted, true},
+                             {"--compare", has_two ? options.compared[0] : "", true},
+                             {"--compare", has_two ? options.compared[1] : "", true},
+                             {"--prompt-file", options.prompt_file, true},
+                             {"--chat-prompt-file", options.chat_prompt_file, true},
+                             {"--csv", options.csv},
+                             {"the facts of --csv", facts_path(options.csv)},
+                             {"--json", options.json},
+                             {"--svg", options.svg},
+                             {"--logits", options.logits}});
+}
+
 }  // namespace
 
 OptionTable make_option_table(BenchOptions& options) {
@@ -150,6 +165,7 @@ OptionTable make_option_table(BenchOptions& options) {
 }
 
 Result<void> check_options(const BenchOptions& options) {
+  DS4_CHECK(check_files(options));
   if (options.mode == Mode::chart || options.mode == Mode::compare_logits) {
     if (options.logits.empty()) return {};
     return fail(Errc::invalid_argument, "--logits has no effect without a sweep");
@@ -167,12 +183,6 @@ Result<void> check_options(const BenchOptions& options) {
     return fail(Errc::invalid_argument,
                 "--system has no effect without --chat-prompt-file, whose message it precedes");
   }
-  DS4_CHECK(check_files_differ({{"--gate", options.baseline},
-                                {"--csv", options.csv},
-                                {"the facts of --csv", facts_path(options.csv)},
-                                {"--json", options.json},
-                                {"--svg", options.svg},
-                                {"--logits", options.logits}}));
   if (options.first > options.last) {
     return fail(Errc::invalid_argument, "--ctx-start ", options.first, " lies behind --ctx-max ",
                 options.last);

@@ -46,6 +46,8 @@ class OpResults {
     return csv_.is_open() ? csv_.add(ops_csv_line(row)) : write(ops_csv_line(row));
   }
 
+  [[nodiscard]] bool has_rows() const noexcept { return !rows_.empty(); }
+
   Result<void> finish() {
     if (csv_.is_open()) DS4_CHECK(write(ops_table(rows_)));
     if (options_.json.empty()) return {};
@@ -86,8 +88,9 @@ Result<void> run_on(const cli::Runtime& runtime, const OpsOptions& options, cons
   run.cancelled = [] { return cli::InterruptGuard::raised(); };
   run.on_row = [&results](const OpRow& row) { return results.add(row); };
   const Result<void> timed = time_ops(options, run);
-  // What was timed before an error stays, as a table and as JSON too.
-  const Result<void> finished = results.finish();
+  // What was timed before an error stays, as a table and as JSON too; without a row nothing is put
+  // in the place of what was there.
+  const Result<void> finished = timed || results.has_rows() ? results.finish() : timed;
   return timed ? finished : timed;
 }
 

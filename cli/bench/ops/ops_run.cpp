@@ -63,7 +63,7 @@ class Timer {
       DS4_CHECK(time_products(rows));
       for (const LayerShapes& layer : shapes_.layers) DS4_CHECK(time_layer(layer, rows));
     }
-    if (!known_.empty()) return {};
+    if (was_named_) return {};
     return fail(Errc::not_found, "--op ", options_.filter,
                 ": no kernel has such a name; `--op '.*'`"
                 " lists all");
@@ -71,8 +71,10 @@ class Timer {
 
  private:
   [[nodiscard]] const ModelConfig& config() const { return run_.model->config(); }
-  [[nodiscard]] bool wants(const std::string& name) const {
-    return std::regex_match(name, filter_);
+  [[nodiscard]] bool wants(const std::string& name) {
+    const bool is_wanted = std::regex_match(name, filter_);
+    was_named_ |= is_wanted;
+    return is_wanted;
   }
 
   Result<void> time_products(std::uint32_t rows) {
@@ -109,6 +111,8 @@ class Timer {
       if (!stand) {
         OpRow row = row_of("step.r" + std::to_string(config().ratio(layer.layer)), rows);
         row.context = context;
+        // Which of its kernels --op names is not known without it; products alone are none of them.
+        was_named_ |= options_.filter == OpsOptions{}.filter;
         DS4_CHECK(leave_out(std::move(row), stand.error()));
         continue;
       }
@@ -131,14 +135,13 @@ class Timer {
     row.types = kernel.types;
     row.context = depends ? kernel.context : 0;
     row.bytes = kernel.cost.bytes;
-    // Layers share most of their kernels.
-    if (!known_.insert({row.kernel, row.shape, row.types, row.rows, row.context}).second) return {};
+    if (!is_new(row)) return {};
     auto rotation = Rotation::make(run_.device, kernel, keys_, kernel.reads_rows ? stand : nullptr,
                                    {options_.set_bytes, memory_for(*run_.device)});
-    if (!rotation) return leave_out(std::move(row), rotation.error());
+    if (!rotation) return say_why_not(std::move(row), rotation.error());
     const auto timing =
         time_kernel(*run_.device, *rotation, step, options_.least_ms / 1e3, run_.cancelled);
-    if (!timing) return leave_out(std::move(row), timing.error());
+    if (!timing) return say_why_not(std::move(row), timing.error());
     fill(row, kernel, *timing);
     row.set_mib = rotation->bytes() >> 20;
     if (rotation->is_composed()) row.note = "composed";
@@ -155,10 +158,20 @@ class Timer {
     return row;
   }
 
-  /// A kernel that memory or the device has no room for says so in its row; the others go on.
+  /// Layers share most of their kernels.
+  bool is_new(const OpRow& row) {
+    return known_.insert({row.kernel, row.shape, row.types, row.rows, row.context}).second;
+  }
+
+  /// A kernel that could not even be made ready, by its name alone.
   Result<void> leave_out(OpRow row, const Error& why) {
+    if (is_new(row)) return say_why_not(std::move(row), why);
+    return {};
+  }
+
+  /// One that memory or the device has no room for says so in its row; the others go on.
+  Result<void> say_why_not(OpRow row, const Error& why) {
     if (why.code != Errc::out_of_memory && why.code != Errc::unsupported) return why;
-    known_.insert({row.kernel, row.shape, row.types, row.rows, row.context});
     row.note = cell_text("not run: " + why.what);
     return run_.on_row(row);
   }
@@ -192,6 +205,7 @@ class Timer {
   ModelShapes shapes_;
   WeightShapes formats_;
   std::set<std::tuple<std::string, std::string, std::string, std::uint32_t, std::uint32_t>> known_;
+  bool was_named_ = false;  // some kernel by --op
 };
 
 }  // namespace

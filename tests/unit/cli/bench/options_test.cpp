@@ -78,6 +78,12 @@ BOOST_AUTO_TEST_CASE(contradictions_are_one_line) {
   BOOST_TEST(complaint({"--json", "c.meta.json", "--csv", "c"}) ==
              "the facts of --csv and --json name the same file");
   BOOST_TEST(complaint({"--svg", "c", "--csv", "c"}) == "--csv and --svg name the same file");
+  BOOST_TEST(complaint({"--chart", "c.csv", "--svg", "c.csv"}) ==
+             "--chart and --svg name the same file");
+  BOOST_TEST(complaint({"--compare", "a.csv,b.csv", "--svg", "b.csv"}) ==
+             "--compare and --svg name the same file");
+  BOOST_TEST(complaint({"--prompt-file", "p", "--csv", "./p"}) ==
+             "--prompt-file and --csv name the same file");
   BOOST_TEST(complaint({"--json", "/dev/null", "--csv", "/dev/null"}).empty());
   BOOST_TEST(complaint({"--logits", "c", "--chart", "d"}) ==
              "--logits has no effect without a sweep");
