@@ -1,6 +1,7 @@
 #include "wrap/host_api.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -31,13 +32,40 @@ struct BlockHeader {
 
 /// A large page of x86-64, and of aarch64 with 4 KiB pages.
 constexpr std::uint64_t kLargePage = std::uint64_t{2} << 20;
-/// Below this a block would mostly be what is in front of its first large page.
+/// Blocks from here on are mapped by themselves and lie on large pages.
 constexpr std::uint64_t kLargeBlock = 2 * kLargePage;
 
+std::uint64_t page_bytes() noexcept {
+  static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+/// A page with the header, and the block behind it on a border of `align`; nothing else stays
+/// mapped, so that no page in between can become resident. Null: no memory.
+///
 /// Weights are read once a token from end to end: with small pages the walks of the page tables
-/// cost a quarter of the time, and hardware does not prefetch across their ends. Only a wish.
-void ask_for_large_pages(void* block, std::uint64_t bytes) noexcept {
-  (void)::madvise(block, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
+/// cost a tenth of the time and more, and hardware does not prefetch across their ends. Large ones
+/// are only a wish.
+void* map_large(std::uint64_t bytes, std::uint64_t align) noexcept {
+  const std::uint64_t page = page_bytes();
+  const std::uint64_t border = std::max(align, kLargePage);
+  const auto inside = checked_add(bytes, border);
+  const auto all = inside ? checked_add(*inside, 2 * page) : std::nullopt;
+  if (!all) return nullptr;
+  void* const mapped =
+      ::mmap(nullptr, *all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapped);
+  const auto end = round_up(begin + *all, page);
+  const auto block = round_up(begin + page, border);
+  const auto first = block - page;
+  const auto last = round_up(block + bytes, page);
+  if (first > begin) ::munmap(mapped, first - begin);
+  if (end > last) ::munmap(reinterpret_cast<void*>(last), end - last);
+  (void)::madvise(reinterpret_cast<void*>(block), bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
+  const BlockHeader header{reinterpret_cast<void*>(first), bytes};
+  std::memcpy(reinterpret_cast<void*>(block - sizeof header), &header, sizeof header);
+  return reinterpret_cast<void*>(block);
 }
 
 void set_text(ds4_error* record, ds4_status status, std::string_view text) noexcept {
@@ -81,11 +109,15 @@ struct HostApi::Callbacks {
                      const char* /*tag*/) noexcept {
     HostApi& owner = host(context);
     if (!std::has_single_bit(align)) return nullptr;
-    if (bytes >= kLargeBlock) align = std::max(align, kLargePage);
     const auto with_align = checked_add(bytes, align);
     const auto total = with_align ? checked_add(*with_align, sizeof(BlockHeader)) : std::nullopt;
     if (!total) return nullptr;
     if (!owner.reserve(bytes)) return nullptr;
+    if (bytes >= kLargeBlock) {
+      void* const block = map_large(bytes, align);
+      if (block == nullptr) owner.allocated_.fetch_sub(bytes);
+      return block;
+    }
     void* base = std::malloc(*total);
     if (base == nullptr) {
       owner.allocated_.fetch_sub(bytes);
@@ -95,7 +127,6 @@ struct HostApi::Callbacks {
     const auto address = round_up(first, align);
     const BlockHeader header{base, bytes};
     std::memcpy(reinterpret_cast<void*>(address - sizeof header), &header, sizeof header);
-    if (bytes >= kLargeBlock) ask_for_large_pages(reinterpret_cast<void*>(address), bytes);
     return reinterpret_cast<void*>(address);
   }
 
@@ -104,7 +135,11 @@ struct HostApi::Callbacks {
     BlockHeader header{};
     std::memcpy(&header, static_cast<std::byte*>(block) - sizeof header, sizeof header);
     host(context).allocated_.fetch_sub(header.bytes);
-    std::free(header.base);
+    if (header.bytes >= kLargeBlock) {
+      ::munmap(header.base, page_bytes() + round_up(header.bytes, page_bytes()));
+    } else {
+      std::free(header.base);
+    }
   }
 
   static void team_run(void* context, ds4_team_fn fn, void* arg) noexcept {
