@@ -10,6 +10,9 @@ namespace ds4::fast {
 namespace {
 
 static_assert(kMostColumns <= kMostPanelColumns);
+#if defined(DS4_PLAIN_TILES) || defined(__AMX_INT8__) || defined(__ARM_FEATURE_MATMUL_INT8)
+static_assert(kHasPanels, "this level is there for its panels");
+#endif
 
 using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
                                std::uint32_t, float*) noexcept;
