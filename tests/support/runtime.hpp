@@ -15,6 +15,14 @@
 
 namespace ds4::test {
 
+/// Checks at every access make whole models some ten times slower: a test of all levels then leaves
+/// the larger ones to the conformance tests of their kernels.
+#ifdef DS4_SANITIZED
+inline constexpr bool kIsSanitized = true;
+#else
+inline constexpr bool kIsSanitized = false;
+#endif
+
 /// A folder that goes with the object.
 class TemporaryFolder {
  public:
