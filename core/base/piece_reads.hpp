@@ -44,6 +44,13 @@ class PieceReads {
                                                 ReadFunction read);
   /// The kernel's queue. Null where this build, the kernel or the container has none.
   static std::unique_ptr<PieceReads> by_kernel(int descriptor, std::uint32_t slots);
+
+ protected:
+  struct Slot {
+    Piece piece;
+    Outcome outcome;
+    bool is_done = false;
+  };
 };
 
 }  // namespace ds4

@@ -1,17 +1,16 @@
 // Reads by a few threads of their own.
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "base/piece_reads.hpp"
+#include "base/quiet_threads.hpp"
 
 namespace ds4 {
 namespace {
@@ -24,19 +23,8 @@ class ThreadReads final : public PieceReads {
   ThreadReads(int descriptor, std::uint32_t slots, ReadFunction read)
       : descriptor_(descriptor), read_(read), slots_(slots) {
     waiting_.reserve(slots);
-    // Signals belong to the main thread.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      threads_.reserve(kThreads);
-      for (std::uint32_t i = 0; i < std::min(slots, kThreads); ++i) {
-        threads_.emplace_back([this] { work(); });
-      }
-    } catch (const std::exception&) {
-      // Fewer threads, or none: finish() takes what no thread has begun.
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    // However few there are: finish() takes what no thread has begun.
+    threads_ = start_quiet_threads(std::min(slots, kThreads), [this](std::uint32_t) { work(); });
   }
 
   ~ThreadReads() override {
@@ -71,12 +59,6 @@ class ThreadReads final : public PieceReads {
   }
 
  private:
-  struct Slot {
-    Piece piece;
-    Outcome outcome;
-    bool is_done = false;
-  };
-
   void work() noexcept {
     pthread_setname_np(pthread_self(), "ds4:read");
     std::unique_lock lock(mutex_);

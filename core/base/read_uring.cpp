@@ -56,12 +56,6 @@ class UringReads final : public PieceReads {
   }
 
  private:
-  struct Slot {
-    Piece piece;
-    Outcome outcome;
-    bool is_done = false;
-  };
-
   void submit(std::uint32_t slot) {
     if (broken_ != 0) return;
     const Slot& s = slots_[slot];

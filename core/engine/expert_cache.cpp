@@ -1,12 +1,10 @@
 #include "engine/expert_cache.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -15,6 +13,7 @@
 
 #include "base/anonymous_pages.hpp"
 #include "base/checked.hpp"
+#include "base/quiet_threads.hpp"
 
 namespace ds4 {
 namespace {
@@ -128,19 +127,7 @@ struct ExpertCache::State {
 
   /// As many of `count` as the system gives; false: none.
   bool start_readers(std::uint32_t count) {
-    // Signals belong to the main thread.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      readers.reserve(count);
-      for (std::uint32_t i = 0; i < count; ++i) {
-        readers.emplace_back([this, i] { read_experts(i); });
-      }
-    } catch (const std::exception&) {
-      // No thread, or no memory for one: fewer read as well, only later.
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    readers = start_quiet_threads(count, [this](std::uint32_t i) { read_experts(i); });
     return !readers.empty();
   }
 
