@@ -78,6 +78,30 @@ ModelConfig tiny_config() {
   return c;
 }
 
+// About 17 million parameters, as small as a model gets that can be taught to talk: true widths of
+// heads, window and indexer, few of everything else.
+ModelConfig pocket_config() {
+  ModelConfig c = common_config();
+  set_pattern(c, {0, 0, 4, 128, 4});
+  c.width = 256;
+  c.vocab = 4096;
+  c.heads = 4;
+  c.head_dim = 512;
+  c.rot_dim = 64;
+  c.q_rank = 128;
+  c.output_groups = 2;
+  c.output_rank = 128;
+  c.window = 128;
+  c.index_heads = 4;
+  c.index_dim = 128;
+  c.index_top_k = 64;
+  c.experts = 8;
+  c.experts_used = 2;
+  c.expert_width = 256;
+  c.hash_layers = 2;
+  return c;
+}
+
 ModelConfig flash_config() {
   ModelConfig c = common_config();
   std::vector<std::uint32_t> ratios(43);
@@ -213,7 +237,7 @@ std::vector<std::string> synthetic_shapes() {
   for (const std::string_view type : kTinyTypes) {
     out.push_back(std::string(kTinyPrefix).append(type));
   }
-  out.insert(out.end(), {"flash", "pro"});
+  out.insert(out.end(), {"pocket", "flash", "pro"});
   return out;
 }
 
@@ -232,6 +256,9 @@ Result<SyntheticSpec> SyntheticSpec::make(std::string_view shape) {
     spec.config = tiny_config();
     DS4_TRY(spec.types.expert_gate_up, parse_dtype(shape.substr(kTinyPrefix.size())));
     spec.types.expert_down = spec.types.expert_gate_up;
+  } else if (shape == "pocket") {
+    spec.config = pocket_config();
+    spec.types.expert_gate_up = spec.types.expert_down = Dtype::q8_0;
   } else if (shape == "flash" || shape == "pro") {
     spec.config = shape == "flash" ? flash_config() : pro_config();
     spec.types.expert_gate_up = Dtype::iq2_xxs;
