@@ -63,9 +63,9 @@ struct SyntheticSpec {
   /// "micro": for tests of whole runs, every layer kind, about 0.3 million multiply-adds a token.
   /// "tiny": widths are multiples of 256, so every element type fits; ratios 0, 0, 4, 128, 4.
   /// "tiny-window": two window layers only. "tiny-<type>": tiny with experts of that type.
-  /// "pocket": as small as a model gets that can be taught to talk, 17 million parameters (20 million
-  /// with six layers), true widths of heads, window and indexer; encoded values, all Q8_0 and F16.
-  /// "flash", "pro": the released shapes in the q2 recipe, matrices drawn as blocks.
+  /// "pocket": as small as a model gets that can be taught to talk, 17 million parameters (20
+  /// million with six layers), true widths of heads, window and indexer; encoded values, all Q8_0
+  /// and F16. "flash", "pro": the released shapes in the q2 recipe, matrices drawn as blocks.
   /// Errors: invalid_argument listing the shapes.
   static Result<SyntheticSpec> make(std::string_view shape);
 
