@@ -19,8 +19,13 @@ using Words = std::vector<std::string>;
 using Cells = std::map<std::string, std::string>;
 
 struct Fixture {
-  [[nodiscard]] Finished run(const Words& more) const {
-    Words command = {DS4_BENCH, "ops", "-m", "synthetic:micro", "--backend", "cpu-reference"};
+  /// `through`: a command that runs the program, its path and arguments behind.
+  [[nodiscard]] Finished run(const Words& more, const std::string& model = "synthetic:micro",
+                             Words through = {}) const {
+    Words command = std::move(through);
+    for (const char* word : {DS4_BENCH, "ops", "-m", model.c_str(), "--backend", "cpu-reference"}) {
+      command.emplace_back(word);
+    }
     for (const char* word : {"--contexts", "256", "--set-mib", "1", "--probe-mib", "16", "--min-ms",
                              "1", "--threads", "2"}) {
       command.emplace_back(word);
@@ -196,6 +201,25 @@ BOOST_AUTO_TEST_CASE(without_a_probe_there_are_no_ratios) {
   BOOST_TEST_REQUIRE(out.status == 0, out.err);
   BOOST_TEST(number(rows_of(out.out).at(0), "ratio_to_probe") == 0.0);
   BOOST_TEST(number(rows_of(out.out).at(0), "ratio_cpu") == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_without_memory_says_so_and_the_others_run) {
+  if (kIsSanitized) {
+    BOOST_TEST_MESSAGE("skipped: a sanitizer takes address space without bounds");
+    return;
+  }
+  // The head of Flash alone takes 562 MB.
+  const Finished out = run({"--op", "output|attn_kv"}, "synthetic:flash,experts=6",
+                           {"/bin/sh", "-c", "ulimit -v 409600; exec \"$0\" \"$@\""});
+  BOOST_TEST_REQUIRE(out.status == 0, out.err);
+  const std::vector<Cells> rows = rows_of(out.out);
+  BOOST_TEST(number(find(rows, "attn_kv"), "us_median") > 0.0);
+  const Cells& head = find(rows, "output");
+  BOOST_TEST(number(head, "us_median") == 0.0);
+  BOOST_TEST(number(head, "samples") == 0.0);
+  BOOST_TEST(head.at("note").find("not run: ") == 0U, head.at("note"));
+  BOOST_TEST(head.at("note").find("no memory for 562626560 bytes") != std::string::npos,
+             head.at("note"));
 }
 
 BOOST_AUTO_TEST_CASE(what_can_not_be_timed_is_one_line) {
