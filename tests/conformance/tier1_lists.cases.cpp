@@ -19,6 +19,19 @@ std::vector<std::int32_t> random_ids(Case& c, std::uint32_t count, std::uint32_t
   return ids;
 }
 
+/// A row of ties, NaN and infinities. Any row but one of whose best values all are NaN: those agree
+/// with whatever is NaN.
+void append_choices(Case& c, std::uint32_t width, std::vector<float>& values) {
+  constexpr float kChoices[] = {1, -2, kNan, -kInf, 1, 0, kInf};
+  const std::size_t begin = values.size();
+  const auto is_number = [](float v) { return v > -kInf; };
+  do {
+    values.resize(begin);
+    for (std::uint32_t i = 0; i < width; ++i) values.push_back(kChoices[c.random().below(7)]);
+  } while (
+      std::none_of(values.begin() + static_cast<std::ptrdiff_t>(begin), values.end(), is_number));
+}
+
 std::vector<double> wide(std::span<const float> x) {
   return {x.begin(), x.end()};
 }
@@ -33,10 +46,7 @@ void topk_cases(Suite& suite) {
         const std::uint32_t chosen_count = c.extent(6, 1, 1, 64);
         auto op = c.op<ds4_op_topk>(DS4_OP_TOPK, is_ascending ? DS4_TOPK_ASCENDING_IDS : 0);
         std::vector<float> values;
-        for (std::uint32_t i = 0; i < rows.rows * width; ++i) {
-          constexpr float kChoices[] = {1, -2, kNan, -kInf, 1, 0, kInf};
-          values.push_back(kChoices[c.random().below(7)]);
-        }
+        for (std::uint32_t row = 0; row < rows.rows; ++row) append_choices(c, width, values);
         const Tensor& x = c.floats({rows.rows, width}, values);
         const Tensor& ids = c.output(DS4_DTYPE_I32, {chosen_count});
         const Tensor& best = c.output(DS4_DTYPE_F32, {chosen_count});
