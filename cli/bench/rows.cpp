@@ -53,6 +53,7 @@ constexpr std::array kColumns = {
     real("prefill_ratio", 7, &BenchRow::prefill_ratio),
     real("expert_hit_rate", 4, &BenchRow::expert_hit_rate),
     real("expert_read_ahead", 4, &BenchRow::expert_read_ahead),
+    real("expert_late", 4, &BenchRow::expert_late),
     real("expert_wait_s", 3, &BenchRow::expert_wait_s),
     bytes("expert_bytes_read", &BenchRow::expert_bytes_read),
 };

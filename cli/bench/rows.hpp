@@ -30,8 +30,9 @@ struct BenchRow {
   double ratio = 0;  ///< gen_steady_tps to roofline_tps
   double prefill_roofline_tps = 0;
   double prefill_ratio = 0;
-  double expert_hit_rate = 0;  ///< of decoding, with an expert cache; else these four are 0
+  double expert_hit_rate = 0;  ///< of decoding, with an expert cache; else these five are 0
   double expert_read_ahead = 0;
+  double expert_late = 0;
   double expert_wait_s = 0;
   std::uint64_t expert_bytes_read = 0;
   std::string backend;

@@ -118,8 +118,12 @@ class Walk {
 
   static void add_experts(BenchRow& row, const ExpertCacheCounts& counts) {
     const auto asked = static_cast<double>(counts.hits + counts.misses);
+    const auto share = [asked](std::uint64_t of) {
+      return asked > 0 ? static_cast<double>(of) / asked : 0;
+    };
     row.expert_hit_rate = counts.hit_rate();
-    row.expert_read_ahead = asked > 0 ? static_cast<double>(counts.read_ahead) / asked : 0;
+    row.expert_read_ahead = share(counts.read_ahead);
+    row.expert_late = share(counts.late);
     row.expert_wait_s = counts.waited_seconds;
     row.expert_bytes_read = counts.bytes_read;
   }

@@ -40,6 +40,7 @@ std::uint32_t ExpertCache::State::pin_there(std::uint32_t at, bool& waits) {
   const bool is_hit = is_there || slot.is_ahead;
   ++(is_hit ? counts.hits : counts.misses);
   counts.read_ahead += is_hit && slot.is_ahead ? 1 : 0;
+  counts.late += is_hit && !is_there ? 1 : 0;
   if (!is_there) {
     waits = true;
     hurry(at);

@@ -34,6 +34,7 @@ struct ExpertSource {
 struct ExpertCacheCounts {
   std::uint64_t hits = 0;        ///< asked for and there
   std::uint64_t read_ahead = 0;  ///< of the hits: there, or on the way, because of a prefetch
+  std::uint64_t late = 0;        ///< of those read ahead: still on the way, so waited for
   std::uint64_t misses = 0;      ///< asked for and waited for
   std::uint64_t loads = 0;       ///< experts read
   std::uint64_t bytes_read = 0;  ///< of the source

@@ -242,6 +242,93 @@ BOOST_AUTO_TEST_CASE(misses_of_a_call_are_read_side_by_side) {
   BOOST_TEST(held->counts().waited_seconds > 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_still_on_the_way_is_read_ahead_and_late) {
+  std::latch asked_for(1);
+  ExpertSource from = source();
+  from.load = [&asked_for](std::uint32_t, std::uint32_t, std::uint32_t, std::span<std::byte>,
+                           std::span<std::byte>) -> Result<std::uint64_t> {
+    asked_for.wait();
+    return std::uint64_t{1};
+  };
+  const auto held = open(std::move(from), 8);
+  held->prefetch(3, Ids{0, 1, 2});
+  std::thread opener([&] {
+    // acquire() counts before it waits: nothing was there when it asked.
+    while (held->counts().hits < 3U) std::this_thread::yield();
+    asked_for.count_down();
+  });
+  std::vector<ds4_expert_view> views(3);
+  const auto ticket = held->acquire(3, Ids{0, 1, 2}, views);
+  opener.join();
+  BOOST_TEST_REQUIRE(ticket.ok());
+  held->release(*ticket);
+  ExpertCacheCounts counts = held->counts();
+  BOOST_TEST(counts.misses == 0U);
+  BOOST_TEST(counts.read_ahead == 3U);
+  BOOST_TEST(counts.late == 3U);
+  BOOST_TEST(counts.waited_seconds > 0);
+  // Read ahead in time they are not.
+  held->prefetch(2, Ids{5});
+  while (held->counts().loads < 4U) std::this_thread::yield();
+  BOOST_TEST_REQUIRE(held->acquire(2, Ids{5}, views).ok());
+  counts = held->counts();
+  BOOST_TEST(counts.read_ahead == 4U);
+  BOOST_TEST(counts.late == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(reads_that_fail_before_anybody_asks_give_their_slots_back) {
+  std::atomic<bool> disk_fails{true};
+  ExpertSource from = source();
+  from.load = [&disk_fails](std::uint32_t, std::uint32_t layer, std::uint32_t expert,
+                            std::span<std::byte> gate_up,
+                            std::span<std::byte> down) -> Result<std::uint64_t> {
+    if (disk_fails) return fail(Errc::io, "expert ", expert, " cannot be read");
+    fill(gate_up, layer * 1000 + expert);
+    fill(down, layer * 1000 + expert);
+    return std::uint64_t{1};
+  };
+  const auto cache = open(std::move(from), 4);
+  std::uint64_t read = 0;
+  for (int round = 0; round < 20; ++round) {
+    // Every slot: a round after one that kept some would read fewer, and never end.
+    cache->prefetch(static_cast<std::uint32_t>(round % 4), Ids{0, 1, 2, 3});
+    read += 4;
+    while (cache->counts().loads < read) std::this_thread::yield();
+  }
+  // Whoever asks is told, and is told again: a failure of a read ahead stands for no other.
+  cache->prefetch(1, Ids{2});
+  BOOST_TEST(refusal(*cache, 1, {2, 3}).find("cannot be read") != std::string::npos);
+  disk_fails = false;
+  use(*cache, 1, {0, 1, 2, 3});
+  use(*cache, 2, {0, 1, 2, 3});
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_ends_with_reads_that_nobody_came_for) {
+  std::latch ends(1);
+  ExpertSource from = source();
+  std::atomic<int> begun{0};
+  from.load = [&](std::uint32_t, std::uint32_t, std::uint32_t, std::span<std::byte> gate_up,
+                  std::span<std::byte> down) -> Result<std::uint64_t> {
+    ++begun;
+    ends.wait();
+    fill(gate_up, 1);  // the memory is there as long as a reader is
+    fill(down, 1);
+    return std::uint64_t{1};
+  };
+  std::thread opener;
+  {
+    const auto cache = open(std::move(from), 8);
+    cache->prefetch(0, Ids{0, 1, 2, 3, 4, 5});
+    while (begun < 2) std::this_thread::yield();
+    opener = std::thread([&ends] { ends.count_down(); });
+  }
+  opener.join();
+  const int before = begun;
+  BOOST_TEST(before <= 6);
+  std::this_thread::yield();
+  BOOST_TEST(begun == before);
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_that_is_too_small_says_what_it_needs) {
   const ExpertSource from = source();
   const std::uint64_t slot = ExpertCache::slot_bytes(from.layers);
