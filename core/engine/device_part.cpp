@@ -95,6 +95,7 @@ PlanInputs DevicePart::plan_inputs() const {
                             {options.logits_rows, config.vocab});
   inputs.selections = options.selections;
   inputs.layer_selections = selections_;
+  inputs.streams_experts = shape.experts == Experts::streamed;
   return inputs;
 }
 
@@ -122,9 +123,9 @@ Result<void> DevicePart::allocate_steps(std::uint64_t planned_workspace) {
   return {};
 }
 
-Result<void> DevicePart::load(const WeightProgress& progress, Experts experts) {
+Result<void> DevicePart::load(const WeightProgress& progress) {
   DS4_TRY(weights_,
-          load_weights(*shape.model, *device, share, shape.options->log, progress, experts));
+          load_weights(*shape.model, *device, share, shape.options->log, progress, shape.experts));
   memory.weights = weights_.device_bytes;
   memory.weights_in_place = weights_.in_place_bytes;
   return {};

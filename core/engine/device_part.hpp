@@ -23,6 +23,7 @@ struct PartShape {
   std::vector<StepClass> classes;  ///< by rising size
   std::vector<RatioClass> ratios;  ///< of the whole model
   std::uint32_t prefill_room = 0;  ///< prefill rows that a step can have
+  Experts experts = Experts::resident;
   [[nodiscard]] std::uint32_t rows() const { return options->decode_rows + prefill_room; }
 };
 
@@ -49,7 +50,7 @@ class DevicePart {
   // device_part.cpp: opening, in this order.
   /// Takes all memory but that of the weights; waits. `planned`: of this device.
   Result<void> allocate(const KvStore& store, const DeviceMemory& planned);
-  Result<void> load(const WeightProgress& progress, Experts experts);
+  Result<void> load(const WeightProgress& progress);
   /// Plans every stage over the buffers and weights that exist.
   Result<void> build_plans();
 

@@ -89,6 +89,7 @@ void Engine::State::make_parts() {
   part_shape.classes =
       step_classes(options.decode_rows, part_shape.prefill_room, options.logits_rows);
   part_shape.ratios = ratio_classes(model.config());
+  part_shape.experts = expert_cache ? Experts::streamed : Experts::resident;
   for (std::size_t d = 0; d < devices.devices.size(); ++d) {
     parts.push_back(
         std::make_unique<DevicePart>(part_shape, devices.devices[d], devices.placement.share(d)));
@@ -154,8 +155,7 @@ Result<void> Engine::State::allocate_results() {
 
 Result<void> Engine::State::load_parts() {
   LoadProgress progress;
-  const Experts placed = expert_cache ? Experts::streamed : Experts::resident;
-  progress.total = bytes_to_load(weight_items(model), placed);
+  progress.total = bytes_to_load(weight_items(model), part_shape.experts);
   for (const auto& part : parts) {
     const std::uint64_t before = progress.done;
     const auto say = [&](std::uint64_t done, std::uint64_t, std::string_view tensor) {
@@ -163,7 +163,7 @@ Result<void> Engine::State::load_parts() {
       progress.tensor = tensor;
       if (options.on_load) options.on_load(progress);
     };
-    DS4_CHECK(part->load(say, placed));
+    DS4_CHECK(part->load(say));
     DS4_CHECK(part->build_plans());
   }
   return {};

@@ -257,7 +257,8 @@ Result<void> MemoryPlanner::add_steps(const Part& part, const MemoryPlanInputs& 
   PlanInputs inputs;
   inputs.config = &config;
   inputs.roundings = in.roundings;
-  if (experts == Experts::streamed) inputs.layers = part.tables;
+  inputs.streams_experts = experts == Experts::streamed;
+  if (inputs.streams_experts) inputs.layers = part.tables;
   inputs.kv = kv.views(config, nullptr, std::vector<ds4_buffer*>(kv.classes.size(), nullptr));
   for (std::size_t c = 0; c < kv.classes.size(); ++c) {
     inputs.page_tables.push_back(kv.page_table(c, nullptr));

@@ -61,6 +61,7 @@ class ForwardPass {
     x_[1] = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams, c.width});
     u_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.width});
     out_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.width});
+    if (in_.streams_experts) shared_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.width});
     post_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams});
     comb_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.streams, c.streams});
     qr_ = builder_.tensor(DS4_DTYPE_F32, {rows_, c.q_rank});
@@ -431,7 +432,20 @@ class ForwardPass {
                      TensorRole::ffn_norm, x_[1]));
     DS4_CHECK(route());
     DS4_CHECK(fold_experts());
+    if (in_.streams_experts) {
+      // Experts are read from when they are chosen; what needs none of them runs meanwhile. The sum
+      // is that of the other order: the shared expert is added to the routed ones.
+      DS4_CHECK(run_shared(shared_, 0));
+      DS4_CHECK(run_routed());
+      DS4_CHECK(add_shared());
+    } else {
+      DS4_CHECK(run_routed());
+      DS4_CHECK(run_shared(out_, DS4_MATMUL_ACCUMULATE));
+    }
+    return hc_post(x_[1], x_[0]);
+  }
 
+  Result<void> run_routed() {
     auto routed = make<ds4_op_moe_routed>(DS4_OP_MOE_ROUTED, all_);
     routed.gate = weight(TensorRole::ffn_gate_exps);
     routed.up = weight(TensorRole::ffn_up_exps);
@@ -442,19 +456,28 @@ class ForwardPass {
     routed.y = out_;
     routed.inner = config_.expert_width;
     routed.limit = config_.swiglu_limit[layer_];
-    DS4_CHECK(add(routed));
+    return add(routed);
+  }
 
+  Result<void> run_shared(const ds4_view& y, std::uint32_t flags) {
     auto shared = make<ds4_op_ffn_shared>(DS4_OP_FFN_SHARED, all_);
-    shared.op.flags = DS4_MATMUL_ACCUMULATE;
+    shared.op.flags = flags;
     shared.gate = weight(TensorRole::ffn_gate_shexp);
     shared.up = weight(TensorRole::ffn_up_shexp);
     shared.down = weight(TensorRole::ffn_down_shexp);
     shared.v = u_;
-    shared.y = out_;
+    shared.y = y;
     shared.inner = config_.expert_width;
     shared.limit = config_.shared_swiglu_limit[layer_];
-    DS4_CHECK(add(shared));
-    return hc_post(x_[1], x_[0]);
+    return add(shared);
+  }
+
+  Result<void> add_shared() {
+    auto sum = make<ds4_op_binary>(DS4_OP_ADD, all_);
+    sum.x = out_;
+    sum.b = shared_;
+    sum.y = out_;
+    return add(sum);
   }
 
   [[nodiscard]] const ds4_view& expert_ids() const {
@@ -579,7 +602,7 @@ class ForwardPass {
   // Activations, reused by every layer. x_[0] enters and leaves a layer, x_[1] lies between its
   // halves.
   std::array<ds4_view, 2> x_{};
-  ds4_view tokens_{}, u_{}, out_{}, post_{}, comb_{}, qr_{}, q_{}, o_{}, kv_{};
+  ds4_view tokens_{}, u_{}, out_{}, shared_{}, post_{}, comb_{}, qr_{}, q_{}, o_{}, kv_{};
   ds4_view pairs_{}, index_pairs_{}, scores_{}, selected_{}, physical_{};
   ds4_view experts_{}, route_weights_{}, forced_scores_{};
   ds4_view folded_{}, fold_slots_{}, fold_table_{};

@@ -80,6 +80,9 @@ struct PlanInputs {
   ds4_view logits;              ///< [logits rows, vocab] F32
   Selections selections = Selections::internal;
   std::vector<LayerSelections> layer_selections;
+  /// Routed experts are read while a step runs: between the choice of a layer and its routed
+  /// experts comes what does not need them.
+  bool streams_experts = false;
 };
 
 /// Asks the device whether it runs an op as it stands.

@@ -68,7 +68,7 @@ half rows read as bf16|cpu-common/row_codec.cpp|s/dtype == DS4_DTYPE_F16 ? half_
 e4m3 ties away|cpu-common/numbers.hpp|/constexpr std::uint8_t float_to_e4m3/,/^}/s/rest == half_ulp \&\& (fraction \& 1u) != 0/rest == half_ulp/
 e2m1 ties up|cpu-common/numbers.hpp|s/magnitude == middle \&\& (code \& 1u) != 0/magnitude == middle/
 gate and up swapped|cpu-reference/ops/ffn_shared.cpp|s/swiglu(dot(x, gate, v.width), dot(x, up, v.width)/swiglu(dot(x, up, v.width), dot(x, gate, v.width)/
-accumulate ignored|cpu-reference/ops/ffn_shared.cpp|s/accumulates ? double{out} + sum : sum/sum/
+accumulate ignored|cpu-reference/ops/ffn_shared.cpp|s/accumulates ? out + value : value/value/
 matmul: accumulate ignored|cpu-reference/ops/matmul.cpp|s/accumulates ? double{out} + sum : sum/sum/
 expert weight missing|cpu-reference/ops/moe_routed.cpp|s/mid \* f32(weights.row(r))\[slot % k\]/mid/
 expert weight of the first slot|cpu-reference/ops/moe_routed.cpp|s/\[slot % k\]/[0]/

@@ -36,7 +36,9 @@ void run(Context& c, const ds4_op_ffn_shared& op, const sdk::RowRange& rows) {
     for (std::uint32_t r = rows.first; r < rows.end(); ++r) {
       float& out = f32(y.row(r))[o];
       const double sum = dot(middle(r), down, inner);
-      out = static_cast<float>(accumulates ? double{out} + sum : sum);
+      // Rounded before it is added, so that an add of its own gives the same bits.
+      const auto value = static_cast<float>(sum);
+      out = accumulates ? out + value : value;
     }
   });
 }

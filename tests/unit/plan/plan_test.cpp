@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -16,7 +17,7 @@ namespace {
 /// A plan over no buffers: enough to look at.
 Result<Plan> plan_of(const ModelConfig& config, const StepClass& step_class,
                      const AskSupport& support, Selections selections = Selections::internal,
-                     std::uint32_t max_compressed = 256) {
+                     std::uint32_t max_compressed = 256, bool streams_experts = false) {
   const KvLayout kv = *KvLayout::make(config, {}, {2, 1024, 100});
   const std::vector<RatioClass> classes = ratio_classes(config);
   PlanInputs inputs;
@@ -30,6 +31,7 @@ Result<Plan> plan_of(const ModelConfig& config, const StepClass& step_class,
   inputs.sampled = make_view(nullptr, 0, DS4_DTYPE_I32, {step_class.logits_rows});
   inputs.logits = make_view(nullptr, 0, DS4_DTYPE_F32, {step_class.logits_rows, config.vocab});
   inputs.selections = selections;
+  inputs.streams_experts = streams_experts;
   if (selections != Selections::internal) {
     const std::uint32_t rows = step_class.rows();
     inputs.layer_selections.assign(
@@ -127,6 +129,47 @@ BOOST_AUTO_TEST_CASE(forced_selections_leave_the_choosing_ops_out) {
   BOOST_TEST(!ops.contains(DS4_OP_ROUTE));
   BOOST_TEST(!ops.contains(DS4_OP_INDEX_TOPK));
   BOOST_TEST(ops.contains(DS4_OP_TAKE_COLUMNS));
+}
+
+BOOST_AUTO_TEST_CASE(streamed_experts_are_read_while_the_shared_one_runs) {
+  const ModelConfig config = SyntheticSpec::make("micro")->config;
+  for (const StepClass step_class : {StepClass{4, 0, 4}, StepClass{4, 32, 8}}) {
+    const Plan plan =
+        *plan_of(config, step_class, everything_but({}), Selections::internal, 256, true);
+    const auto is_same = [](const ds4_view& a, const ds4_view& b) {
+      return std::memcmp(&a, &b, sizeof a) == 0;
+    };
+    std::uint32_t layers = 0;
+    for (std::size_t i = 0; i < plan.ops().size(); ++i) {
+      if (plan.ops()[i]->id != DS4_OP_ROUTE) continue;
+      ++layers;
+      const auto& route = *reinterpret_cast<const ds4_op_route*>(plan.ops()[i]);
+      BOOST_TEST_REQUIRE(i + 4 < plan.ops().size());
+      BOOST_TEST_REQUIRE(plan.ops()[i + 1]->id == DS4_OP_FFN_SHARED);
+      BOOST_TEST_REQUIRE(plan.ops()[i + 2]->id == DS4_OP_MOE_ROUTED);
+      BOOST_TEST_REQUIRE(plan.ops()[i + 3]->id == DS4_OP_ADD);
+      const auto& shared = *reinterpret_cast<const ds4_op_ffn_shared*>(plan.ops()[i + 1]);
+      const auto& routed = *reinterpret_cast<const ds4_op_moe_routed*>(plan.ops()[i + 2]);
+      const auto& sum = *reinterpret_cast<const ds4_op_binary*>(plan.ops()[i + 3]);
+      // The bits of a sum do not depend on where it is made, only on what is added to what.
+      BOOST_TEST(shared.op.flags == 0U);
+      BOOST_TEST(is_same(routed.ids, route.ids));
+      BOOST_TEST(is_same(sum.x, routed.y));
+      BOOST_TEST(is_same(sum.b, shared.y));
+      BOOST_TEST(is_same(sum.y, routed.y));
+      BOOST_TEST(!is_same(shared.y, routed.y));
+      BOOST_TEST(!is_same(shared.y, shared.v));
+    }
+    BOOST_TEST(layers == config.layers);
+
+    // In memory they cost neither the op nor its operand.
+    const Plan resident = *plan_of(config, step_class, everything_but({}));
+    BOOST_TEST(!count_ops(resident).contains(DS4_OP_ADD));
+    BOOST_TEST(resident.ops().size() + config.layers == plan.ops().size());
+    const std::uint64_t operand = sizeof(float) * std::uint64_t{step_class.rows()} * config.width;
+    BOOST_TEST(resident.arena_bytes() < plan.arena_bytes());
+    BOOST_TEST(plan.arena_bytes() <= resident.arena_bytes() + operand + 256);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(scores_are_tiled_so_that_a_million_tokens_fit_and_every_row_is_scored_once) {
