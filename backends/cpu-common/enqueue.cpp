@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "api.hpp"
+#include "chosen_experts.hpp"
 #include "context.hpp"
 #include "personality.hpp"
 
@@ -110,6 +111,10 @@ void run_op(Region& region, std::uint32_t index, const OpEntry& entry, const ds4
 void run_all(Region& region, std::uint32_t thread, std::uint32_t threads) noexcept {
   const auto has_failed = [&](std::uint32_t index) { return region.fault.op.load() < index; };
   const std::uint32_t workers = std::min(threads, region.most_threads);
+  const auto announce = [&](std::uint32_t index) {
+    if (thread != 0 || has_failed(index + 1)) return;
+    announce_experts(region.host, region.submission, index, region.step, region.step_words);
+  };
   bool others_wait = false;  // thread 0 has run ops that the others have not waited for
   for (std::uint32_t i = 0; i < region.submission.count; ++i) {
     const ds4_op& op = *region.submission.ops[i];
@@ -118,6 +123,7 @@ void run_all(Region& region, std::uint32_t thread, std::uint32_t threads) noexce
     if (rows.count == 0) continue;
     if (workers == 1 || !is_shared(entry, op, rows.count)) {
       if (thread == 0 && !has_failed(i)) run_op(region, i, entry, op, rows, 0, 1);
+      announce(i);
       others_wait = true;
       continue;
     }
@@ -131,6 +137,7 @@ void run_all(Region& region, std::uint32_t thread, std::uint32_t threads) noexce
       run_op(region, i, entry, op, rows, thread, threads);
     }
     region.host.team_barrier(region.host.host_ctx);
+    announce(i);
   }
 }
 
