@@ -117,7 +117,7 @@ class Walk {
   }
 
   static void add_experts(BenchRow& row, const ExpertCacheCounts& counts) {
-    const auto asked = static_cast<double>(counts.hits + counts.misses);
+    const auto asked = static_cast<double>(counts.asked());
     const auto share = [asked](std::uint64_t of) {
       return asked > 0 ? static_cast<double>(of) / asked : 0;
     };

@@ -68,10 +68,10 @@ std::string expert_line(const MemoryPlan& plan) {
 
 std::string expert_counts_line(const ExpertReport& report) {
   const ExpertCacheCounts& counts = report.counts;
-  const std::uint64_t asked = counts.hits + counts.misses;
+  const std::uint64_t asked = counts.asked();
   std::string text = "expert cache: hit rate " + percent(counts.hits, asked) + " of ";
-  text += std::to_string(asked) + " (" + percent(counts.read_ahead, asked) + " read ahead, ";
-  text += percent(counts.late, asked) + " still on the way), ";
+  text += std::to_string(asked) + " (" + percent(counts.read_ahead, asked) + " read ahead), ";
+  text += percent(counts.late, asked) + " still on the way, ";
   text += std::to_string(counts.misses) + " misses, waited " + decimals(counts.waited_seconds, 2);
   return text + " s, " + memory_text(counts.bytes_read) + " read";
 }

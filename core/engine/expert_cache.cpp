@@ -36,12 +36,11 @@ void ExpertCache::State::prefetch(std::uint32_t layer, std::span<const std::int3
 /// Pins an expert that has a slot.
 std::uint32_t ExpertCache::State::pin_there(std::uint32_t at, bool& waits) {
   ExpertSlots::Slot& slot = slots[at];
-  const bool is_there = slot.kind == ExpertSlots::Slot::Kind::ready;
-  const bool is_hit = is_there || slot.is_ahead;
-  ++(is_hit ? counts.hits : counts.misses);
-  counts.read_ahead += is_hit && slot.is_ahead ? 1 : 0;
-  counts.late += is_hit && !is_there ? 1 : 0;
-  if (!is_there) {
+  if (slot.kind == ExpertSlots::Slot::Kind::ready) {
+    ++counts.hits;
+    counts.read_ahead += slot.is_ahead ? 1 : 0;
+  } else {
+    ++(slot.is_ahead ? counts.late : counts.misses);
     waits = true;
     hurry(at);
   }

@@ -33,16 +33,16 @@ struct ExpertSource {
 /// What a cache did since it was made, or since reset_counts().
 struct ExpertCacheCounts {
   std::uint64_t hits = 0;        ///< asked for and there
-  std::uint64_t read_ahead = 0;  ///< of the hits: there, or on the way, because of a prefetch
-  std::uint64_t late = 0;        ///< of those read ahead: still on the way, so waited for
-  std::uint64_t misses = 0;      ///< asked for and waited for
+  std::uint64_t read_ahead = 0;  ///< of the hits: there because of a prefetch
+  std::uint64_t late = 0;        ///< asked for, and on the way since a prefetch: waited for
+  std::uint64_t misses = 0;      ///< asked for, and waited for from the beginning
   std::uint64_t loads = 0;       ///< experts read
   std::uint64_t bytes_read = 0;  ///< of the source
   double waited_seconds = 0;     ///< by acquire()
 
+  [[nodiscard]] std::uint64_t asked() const noexcept { return hits + late + misses; }
   [[nodiscard]] double hit_rate() const noexcept {
-    const std::uint64_t asked = hits + misses;
-    return asked == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(asked);
+    return asked() == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(asked());
   }
 };
 
