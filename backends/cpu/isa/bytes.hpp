@@ -14,8 +14,7 @@
 ///     low_nibble<Part>(w)     the low nibble of byte Part of each lane
 ///     odd_scale(w)            2 * (the top four bits of each lane) + 1
 ///     load_halves(p)          sixteen IEEE halves
-///     scaled(w, scale)        each byte times its lane's scale, where no product exceeds 255; only
-///                             where a level has panels
+///     scaled(w, scale)        each byte times its lane's scale, where no product exceeds 255
 #pragma once
 
 #if defined(__AVX512VNNI__)
@@ -40,6 +39,15 @@ inline constexpr std::uint32_t kRegisterColumns = 4;
 #else
 inline constexpr std::uint32_t kRegisterColumns = 1;
 #endif
+
+/// The same bytes. A compiler that knows where they come from would rather load them again for each
+/// use than hold them in registers, and loads are what many columns wait for.
+inline Bytes64 held(Bytes64 w) noexcept {
+#if defined(__AVX512F__)
+  asm("" : "+v"(w.v));
+#endif
+  return w;
+}
 
 /// Hints that the line at p will be read once. Beyond the end of memory it does nothing.
 inline void prefetch(const std::byte* p) noexcept {

@@ -75,6 +75,11 @@ inline I32 odd_scale(Bytes64 w) noexcept {
            _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(w.v[i], 27), _mm256_set1_epi32(30)),
                            _mm256_set1_epi32(1)));
 }
+inline Bytes64 scaled(Bytes64 w, I32 scale) noexcept {
+  // Two bytes at a time: the lower product carries nothing into the upper one.
+  DS4_EACH(Bytes64, _mm256_mullo_epi16(
+                        w.v[i], _mm256_or_si256(scale.v[i], _mm256_slli_epi32(scale.v[i], 16))));
+}
 inline F32 load_halves(const std::byte* p) noexcept {
   DS4_EACH(F32, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i)));
 }

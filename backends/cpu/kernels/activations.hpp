@@ -18,6 +18,7 @@ struct Activations {
   std::uint32_t width = 0;
 
   [[nodiscard]] const float* vector(std::uint32_t i) const noexcept {
+    if (middle == 1) return reinterpret_cast<const float*>(base + i * row_stride);
     return reinterpret_cast<const float*>(base + (i / middle) * row_stride +
                                           (i % middle) * vector_stride);
   }

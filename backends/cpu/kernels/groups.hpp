@@ -54,16 +54,20 @@ class Groups {
   std::uint32_t* begin_;
 };
 
-/// Calls body(slot, sums) for each member: one tile of a weight's rows times its vector.
+/// Calls body(o, n, slot, sums) for the tiles `part` of the weight's rows [from, from + rows) and
+/// for each member; otherwise like each_tile_product.
 template <class Body>
-void tile_product_of(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
-                     const Operand& x, std::span<const std::uint32_t> members, Body&& body) {
-  float sums[kTileRows * kMostColumns];
+void tile_product_of(const ds4_weight& weight, std::uint64_t from, std::uint64_t rows,
+                     const sdk::Part& part, const Operand& x,
+                     std::span<const std::uint32_t> members, Body&& body) {
   for (std::size_t begin = 0; begin < members.size(); begin += kMostColumns) {
-    const auto count =
-        static_cast<std::uint32_t>(std::min<std::size_t>(kMostColumns, members.size() - begin));
-    tile_product(weight, first, rows, x, members.data() + begin, count, sums);
-    for (std::uint32_t i = 0; i < count; ++i) body(members[begin + i], sums + kTileRows * i);
+    const auto some =
+        members.subspan(begin, std::min<std::size_t>(kMostColumns, members.size() - begin));
+    each_tile_product(weight, from, rows, part, x, some.data(),
+                      static_cast<std::uint32_t>(some.size()),
+                      [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
+                        body(o, n, some[i], sums);
+                      });
   }
 }
 
@@ -73,13 +77,7 @@ void each_product_of(const cpu::Context& c, const ds4_weight& weight, std::uint6
                      std::uint64_t rows, const Operand& x, std::span<const std::uint32_t> members,
                      Body&& body) {
   if (members.empty()) return;
-  const sdk::Part part = c.share(tiles_of(rows));
-  for (std::uint64_t t = part.begin; t < part.end; ++t) {
-    const std::uint64_t o = t * kTileRows;
-    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, rows - o));
-    tile_product_of(weight, from + o, n, x, members,
-                    [&](std::uint32_t slot, const float* sums) { body(o, n, slot, sums); });
-  }
+  tile_product_of(weight, from, rows, c.share(tiles_of(rows)), x, members, body);
 }
 
 }  // namespace ds4::fast

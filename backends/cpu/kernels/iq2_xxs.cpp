@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kScales = 2 * kLanes;
 constexpr std::uint32_t kValues = 8 * 128;
+static_assert(SignedGrid::kOffset == offset_of(Quantum::of_256));
 
 template <std::uint32_t N>
 inline void step(const SignedGrid& grid, const std::byte* scales, const std::byte* values,
@@ -22,7 +23,7 @@ inline void step(const SignedGrid& grid, const std::byte* scales, const std::byt
     prefetch(values + 64 + kPrefetchBytes);
     I32 part[N];
     for (std::uint32_t c = 0; c < N; ++c) {
-      part[c] = all_int(-SignedGrid::kOffset * columns[c].sum[8 * block + s]);
+      part[c] = all_int(columns[c].start[8 * block + s]);
     }
     grid.each_four(
         load_bytes(values), load_bytes(values + 64), [&](std::uint32_t k, Bytes64 weights) {

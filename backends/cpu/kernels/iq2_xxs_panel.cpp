@@ -40,8 +40,7 @@ struct Panel {
       products.add(256 * block + 32 * s, weights[s]);
       products.store(parts);
       for (std::uint32_t c = 0; c < count; ++c) {
-        const I32 part = load_ints(parts + kLanes * c) +
-                         all_int(-SignedGrid::kOffset * columns[c].sum[8 * block + s]);
+        const I32 part = load_ints(parts + kLanes * c) + all_int(columns[c].start[8 * block + s]);
         sums[c] = sums[c] + part * odd[s];
       }
     }

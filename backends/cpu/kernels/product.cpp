@@ -1,6 +1,7 @@
 #include "product.hpp"
 
 #include "../isa/bytes.hpp"
+#include "bands.hpp"
 #include "cpu-common/dequant.hpp"
 #include "panels.hpp"
 #include "sums.hpp"
@@ -9,13 +10,26 @@
 namespace ds4::fast {
 namespace {
 
-static_assert(kMostColumns <= kMostPanelColumns);
+static_assert(kMostColumns <= kMostPanelColumns && kMostColumns <= kMostBandColumns);
+static_assert(kBandTiles <= kMostTiles);
 #if defined(DS4_PLAIN_TILES) || defined(__AMX_INT8__) || defined(__ARM_FEATURE_MATMUL_INT8)
 static_assert(kHasPanels, "this level is there for its panels");
 #endif
 
 using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
                                std::uint32_t, float*) noexcept;
+
+/// From this many columns on a band is faster than its tiles one by one.
+constexpr std::uint32_t kFewestBandColumns = 4;
+
+bool is_half(const ds4_weight& weight) noexcept {
+  return weight.layout != nullptr && weight.dtype == DS4_DTYPE_F16;
+}
+
+bool takes_band(const ds4_weight& weight, std::uint32_t count) noexcept {
+  if (count < kFewestBandColumns) return false;
+  return quantum_of(weight) == Quantum::none ? is_half(weight) : !kHasPanels;
+}
 
 /// A packed tile: many columns by a panel where the level has them, the others by runs that fit in
 /// registers.
@@ -51,6 +65,28 @@ void half_product(const ds4_weight& weight, const std::byte* tile, const Operand
       vectors[c] = x.x.vector(columns[begin + c]);
     }
     f16_tile(tile, weight.width(), vectors, n, out + kTileRows * begin);
+  }
+}
+
+void band_product(const ds4_weight& weight, const std::byte* tiles, const Operand& x,
+                  Quantum quantum, const std::uint32_t* columns, std::uint32_t count,
+                  float* out) noexcept {
+  const std::uint64_t tile_bytes = kTileRows * weight.row_bytes();
+  if (quantum == Quantum::none) {
+    const float* vectors[kMostColumns];
+    for (std::uint32_t c = 0; c < count; ++c) vectors[c] = x.x.vector(columns[c]);
+    return f16_band(tiles, tile_bytes, weight.width(), vectors, count, out);
+  }
+  const std::byte* records[kMostColumns];
+  for (std::uint32_t c = 0; c < count; ++c) records[c] = x.record(quantum, columns[c]);
+  const QuantisedColumns vectors = {x.layout, records, count};
+  switch (weight.dtype) {
+    case DS4_DTYPE_Q8_0:
+      return q8_0_band(tiles, tile_bytes, weight.width(), vectors, out);
+    case DS4_DTYPE_Q2_K:
+      return q2_k_band(tiles, tile_bytes, weight.width(), vectors, out);
+    default:
+      return iq2_xxs_band(tiles, tile_bytes, weight.width(), vectors, out);
   }
 }
 
@@ -133,12 +169,19 @@ Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const
   return operand;
 }
 
+std::uint32_t tiles_at_once(const ds4_weight& weight, std::uint32_t count) noexcept {
+  return takes_band(weight, count) ? kBandTiles : 1;
+}
+
 void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
                   const Operand& x, const std::uint32_t* columns, std::uint32_t count,
                   float* out) noexcept {
   const Quantum quantum = quantum_of(weight);
   // A packed weight has whole tiles only.
   const std::byte* tile = weight.data + first * weight.row_bytes();
+  if (tiles_of(rows) == kBandTiles && takes_band(weight, count)) {
+    return band_product(weight, tile, x, quantum, columns, count, out);
+  }
   if (quantum != Quantum::none) {
     switch (weight.dtype) {
       case DS4_DTYPE_Q8_0:
@@ -154,7 +197,7 @@ void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t r
         break;
     }
   }
-  if (weight.layout != nullptr && weight.dtype == DS4_DTYPE_F16) {
+  if (is_half(weight)) {
     return half_product(weight, tile, x, columns, count, out);
   }
   decoded_product(weight, first, rows, x, columns, count, out);

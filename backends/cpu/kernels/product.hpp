@@ -16,8 +16,9 @@
 namespace ds4::fast {
 
 inline constexpr std::uint32_t kTileRows = 16;
-/// Vectors that one call of tile_product takes at most.
+/// Vectors and tiles that one call of tile_product takes at most.
 inline constexpr std::uint32_t kMostColumns = 64;
+inline constexpr std::uint32_t kMostTiles = 2;
 
 /// What products of one op need: room for the largest of them.
 struct ProductScratch {
@@ -41,9 +42,12 @@ struct Operand {
   std::uint32_t repeats = 1;  ///< that many vectors of x in a row are the same one
   float* row = nullptr;
 
-  [[nodiscard]] QuantisedVector quantised(Quantum quantum, std::uint32_t i) const noexcept {
+  [[nodiscard]] const std::byte* record(Quantum quantum, std::uint32_t i) const noexcept {
     const std::byte* records = quantum == Quantum::of_32 ? of_32 : of_256;
-    return layout.at(records + i / repeats * layout.bytes);
+    return records + (repeats == 1 ? i : i / repeats) * layout.bytes;
+  }
+  [[nodiscard]] QuantisedVector quantised(Quantum quantum, std::uint32_t i) const noexcept {
+    return layout.at(record(quantum, i));
   }
 };
 
@@ -59,16 +63,20 @@ Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const
                      std::initializer_list<const ds4_weight*> weights,
                      std::span<const std::uint32_t> only) noexcept;
 
-/// out[16 * c + i] = weight row (first + i) . vector columns[c], for `rows` <= 16 rows and `count`
-/// <= kMostColumns vectors. `first` begins a tile.
-void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
-                  const Operand& x, const std::uint32_t* columns, std::uint32_t count,
-                  float* out) noexcept;
-
 /// Tiles that `rows` weight rows make.
 inline std::uint64_t tiles_of(std::uint64_t rows) noexcept {
   return (rows + kTileRows - 1) / kTileRows;
 }
+
+/// Tiles that a call of tile_product had best take together where `count` vectors meet the weight.
+std::uint32_t tiles_at_once(const ds4_weight& weight, std::uint32_t count) noexcept;
+
+/// out[16 * tiles_of(rows) * c + i] = weight row (first + i) . vector columns[c], for `rows` of as
+/// many tiles as tiles_at_once says, or of one, and `count` <= kMostColumns vectors. `first` begins
+/// a tile.
+void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
+                  const Operand& x, const std::uint32_t* columns, std::uint32_t count,
+                  float* out) noexcept;
 
 /// The weight rows that each_product gives this thread: whole tiles, always the same ones.
 inline sdk::Part share_of_rows(const cpu::Context& c, std::uint64_t rows) noexcept {
@@ -76,26 +84,42 @@ inline sdk::Part share_of_rows(const cpu::Context& c, std::uint64_t rows) noexce
   return {std::min(tiles.begin * kTileRows, rows), std::min(tiles.end * kTileRows, rows)};
 }
 
+/// Calls body(o, n, c, sums) for the tiles `part` of the weight's rows [from, from + rows) and for
+/// vectors columns[c], c = 0 .. count - 1, count <= kMostColumns: sums[0 .. n) belong to rows o ..
+/// o
+/// + n - 1, counted from `from`; n is 16 * kMostTiles at most.
+template <class Body>
+void each_tile_product(const ds4_weight& weight, std::uint64_t from, std::uint64_t rows,
+                       const sdk::Part& part, const Operand& x, const std::uint32_t* columns,
+                       std::uint32_t count, Body&& body) {
+  float sums[kTileRows * kMostTiles * kMostColumns];
+  const std::uint64_t at_once = std::uint64_t{kTileRows} * tiles_at_once(weight, count);
+  const std::uint64_t end = std::min(part.end * kTileRows, rows);
+  for (std::uint64_t o = part.begin * kTileRows; o < end; o += at_once) {
+    const auto n = static_cast<std::uint32_t>(std::min(at_once, end - o));
+    tile_product(weight, from + o, n, x, columns, count, sums);
+    const std::uint64_t stride = kTileRows * tiles_of(n);
+    for (std::uint32_t c = 0; c < count; ++c) body(o, n, c, sums + stride * c);
+  }
+}
+
 /// Calls body(o, n, c, sums) for this thread's share of the weight's rows [from, from + rows) and
-/// for vectors first, first + step, ... of x, counted c = 0, 1, ...: sums[0 .. n) belong to rows
-/// o .. o + n - 1, counted from `from`.
+/// for vectors first, first + step, ... of x, counted c = 0, 1, ...; otherwise like
+/// each_tile_product. All rows meet some vectors before the next ones: these stay in the caches.
 template <class Body>
 void each_product_step(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
                        std::uint64_t rows, const Operand& x, std::uint32_t first,
                        std::uint32_t step, Body&& body) {
   const sdk::Part part = c.share(tiles_of(rows));
   const std::uint32_t vectors = x.x.count / step;
-  float sums[kTileRows * kMostColumns];
   std::uint32_t columns[kMostColumns];
-  for (std::uint64_t t = part.begin; t < part.end; ++t) {
-    const std::uint64_t o = t * kTileRows;
-    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, rows - o));
-    for (std::uint32_t begin = 0; begin < vectors; begin += kMostColumns) {
-      const std::uint32_t count = std::min(kMostColumns, vectors - begin);
-      for (std::uint32_t i = 0; i < count; ++i) columns[i] = first + (begin + i) * step;
-      tile_product(weight, from + o, n, x, columns, count, sums);
-      for (std::uint32_t i = 0; i < count; ++i) body(o, n, begin + i, sums + kTileRows * i);
-    }
+  for (std::uint32_t begin = 0; begin < vectors; begin += kMostColumns) {
+    const std::uint32_t count = std::min(kMostColumns, vectors - begin);
+    for (std::uint32_t i = 0; i < count; ++i) columns[i] = first + (begin + i) * step;
+    each_tile_product(weight, from, rows, part, x, columns, count,
+                      [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
+                        body(o, n, begin + i, sums);
+                      });
   }
 }
 

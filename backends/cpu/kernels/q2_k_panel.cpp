@@ -3,38 +3,13 @@
 #include "column_sums.hpp"
 #include "panels.hpp"
 #include "q2_k_block.hpp"
+#include "q2_k_weights.hpp"
 #include "tiles.hpp"
 
 namespace ds4::fast {
 namespace {
 
 constexpr std::uint32_t kRows = 64;  ///< rows of a block's operand: four values of it each
-
-/// The weights of group `8 * Half + 2 * Part + Side`, from the words that hold it.
-template <std::uint32_t Half, std::uint32_t Side, std::uint32_t Part>
-inline void make_group(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
-                       std::byte* weights) noexcept {
-  constexpr std::uint32_t kGroup = 8 * Half + 2 * Part + Side;
-  const I32 scale = low_nibble<kGroup % 4>(scales[kGroup / 4]);
-  for (std::uint32_t l = 0; l < 4; ++l) {
-    store_bytes(weights + 64 * (4 * kGroup + l), scaled(two_bits<Part>(words[l]), scale));
-  }
-}
-
-template <std::uint32_t Half, std::uint32_t Side>
-inline void make_side(const std::byte* values, const Bytes64 (&scales)[4],
-                      std::byte* weights) noexcept {
-  Bytes64 words[4];
-  for (std::uint32_t l = 0; l < 4; ++l) {
-    const std::byte* p = values + 64 * (8 * Half + 4 * Side + l);
-    prefetch(p + kPrefetchBytes);
-    words[l] = load_bytes(p);
-  }
-  make_group<Half, Side, 0>(words, scales, weights);
-  make_group<Half, Side, 1>(words, scales, weights);
-  make_group<Half, Side, 2>(words, scales, weights);
-  make_group<Half, Side, 3>(words, scales, weights);
-}
 
 void step(ColumnSums<64>& products, const std::byte* p, std::uint64_t block,
           const QuantisedVector* columns, std::uint32_t count, float* totals) noexcept {
@@ -44,11 +19,10 @@ void step(ColumnSums<64>& products, const std::byte* p, std::uint64_t block,
     scales[q] = load_bytes(p + kQ2kHalves + 64 * q);
   }
   alignas(64) std::byte weights[64 * kRows];
-  const std::byte* values = p + kQ2kHalves + 4 * 64;
-  make_side<0, 0>(values, scales, weights);
-  make_side<0, 1>(values, scales, weights);
-  make_side<1, 0>(values, scales, weights);
-  make_side<1, 1>(values, scales, weights);
+  for (std::uint32_t l = 0; l < 16; ++l) {
+    prefetch(p + kQ2kHalves + 64 * (4 + l) + kPrefetchBytes);
+  }
+  make_q2k_weights(p, scales, weights);
   prefetch(p + kPrefetchBytes);
   alignas(64) std::int32_t sums[kLanes * ColumnSums<64>::kMost];
   products.start();

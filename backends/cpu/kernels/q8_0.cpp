@@ -13,7 +13,7 @@ inline void step(const std::byte* scales, const std::byte* values, std::uint32_t
                  const QuantisedVector* columns, F32 (&sums)[N]) noexcept {
   I32 part[N];
   for (std::uint32_t c = 0; c < N; ++c) {
-    part[c] = all_int(-kSignedBias * columns[c].sum[block]);
+    part[c] = all_int(kSignedBias == 0 ? 0 : columns[c].start[block]);
   }
   for (std::uint32_t g = 0; g < 8; ++g) {
     prefetch(values + 64 * g + kPrefetchBytes);

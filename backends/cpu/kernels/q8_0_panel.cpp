@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::uint32_t kScales = 2 * kLanes;
 constexpr std::uint32_t kValues = 32 * kLanes;
-constexpr std::int32_t kOffset = 128;
 
 void step(ColumnSums<32>& products, const std::byte* scales, const std::byte* values,
           std::uint32_t block, const QuantisedVector* columns, std::uint32_t count,
@@ -22,7 +21,7 @@ void step(ColumnSums<32>& products, const std::byte* scales, const std::byte* va
   const F32 d = load_halves(scales);
   for (std::uint32_t c = 0; c < count; ++c) {
     float* total = totals + kLanes * c;
-    const I32 sum = load_ints(sums + kLanes * c) + all_int(-kOffset * columns[c].sum[block]);
+    const I32 sum = load_ints(sums + kLanes * c) + all_int(columns[c].start[block]);
     store(total, fma(to_f32(sum), d * all(columns[c].d[block]), load(total)));
   }
 }

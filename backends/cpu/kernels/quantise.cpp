@@ -44,7 +44,7 @@ void quantise(const float* x, std::uint32_t width, Quantum quantum, std::byte* r
   const QuantisedLayout at(width);
   auto* q = reinterpret_cast<std::int8_t*>(record);
   auto* d = reinterpret_cast<float*>(record + at.d);
-  auto* sums = reinterpret_cast<std::int32_t*>(record + at.sum);
+  auto* starts = reinterpret_cast<std::int32_t*>(record + at.start);
   auto* low = reinterpret_cast<std::int8_t*>(record + at.low);
   auto* high = reinterpret_cast<std::int8_t*>(record + at.high);
   const std::uint32_t block = quantum == Quantum::of_32 ? 32 : 256;
@@ -56,7 +56,7 @@ void quantise(const float* x, std::uint32_t width, Quantum quantum, std::byte* r
     round_block(values, block, most > 0 ? 127.0F / most : 0.0F, q + std::uint64_t{b} * block,
                 sixteens);
     for (std::uint32_t k = 0; k < block / 32; ++k) {
-      sums[b * (block / 32) + k] = sixteens[2 * k] + sixteens[2 * k + 1];
+      starts[b * (block / 32) + k] = -offset_of(quantum) * (sixteens[2 * k] + sixteens[2 * k + 1]);
     }
     if (quantum != Quantum::of_256) continue;
     for (std::uint32_t k = 0; k < 16; ++k) {

@@ -20,12 +20,15 @@ namespace {
 /// Streamed experts come in groups, each with both phases: the outputs of every slot are kept until
 /// the last group is through, and then summed in the same order.
 struct Layout {
+  /// Outputs that a thread makes at a time: the vectors of all slots are read once for them.
+  static constexpr std::uint32_t kOuterRows = 4 * kTileRows;
+
   float* gate;  ///< shared: [slots, inner], then the unit's values
   float* up;    ///< shared: [slots, inner]
   ProductScratch of_v;
   ProductScratch of_middle;
   Groups groups;
-  float* sums;  ///< [slots, kTileRows] of one tile of outputs
+  float* sums;  ///< [slots, kOuterRows] of some outputs
   cpu::StreamedExperts streamed;
   float* outputs;  ///< shared, streamed: [slots, width]
   Layout(Arena& shared, Arena& local, const ds4_op_moe_routed& op)
@@ -34,7 +37,7 @@ struct Layout {
         of_v(shared, local, width_of(op.v), most_rows(op.rows, op.ids)),
         of_middle(shared, local, inner_of(op), slots_of(op)),
         groups(local, slots_of(op), experts_of(op)),
-        sums(local.take<float>(slots_of(op), kTileRows)),
+        sums(local.take<float>(slots_of(op), kOuterRows)),
         streamed(shared, local, op),
         outputs(shared.take<float>(is_streamed(op) ? slots_of(op) : 0, width_of(op.y))) {}
   static bool is_streamed(const ds4_op_moe_routed& op) {
@@ -80,29 +83,33 @@ Activations middle_of(const ds4_op_moe_routed& op, const Layout& at, const sdk::
   return contiguous(at.gate, rows.count * width_of(op.ids), inner_of(op));
 }
 
-/// Fills this thread's outputs of y, a tile of them at a time.
+/// Fills this thread's outputs of y, some tiles of them at a time.
 void run_outer(const Context& c, const ds4_op_moe_routed& op, const Layout& at,
                const sdk::RowRange& rows) {
+  constexpr std::uint32_t kRows = Layout::kOuterRows;
   const Bytes y = Context::bytes(op.y);
   const std::uint32_t k = width_of(op.ids);
   const Operand x = make_operand(c, at.of_middle, middle_of(op, at, rows), {op.down});
-  std::fill_n(at.sums, std::uint64_t{rows.count} * k * kTileRows, 0.0F);
+  std::fill_n(at.sums, std::uint64_t{rows.count} * k * kRows, 0.0F);
   const sdk::Part tiles = c.share(tiles_of(y.width));
-  for (std::uint64_t t = tiles.begin; t < tiles.end; ++t) {
-    const std::uint64_t o = t * kTileRows;
-    const auto n = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTileRows, y.width - o));
+  for (std::uint64_t t = tiles.begin; t < tiles.end; t += kRows / kTileRows) {
+    const sdk::Part some = {t, std::min<std::uint64_t>(t + kRows / kTileRows, tiles.end)};
+    const std::uint64_t begin = t * kTileRows;
+    const auto n =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(some.end * kTileRows, y.width) - begin);
     for (std::uint32_t e = 0; e < experts_of(op); ++e) {
-      tile_product_of(*op.down, std::uint64_t{e} * y.width + o, n, x, at.groups.members(e),
-                      [&](std::uint32_t slot, const float* sums) {
-                        std::copy_n(sums, n, at.sums + std::uint64_t{slot} * kTileRows);
-                      });
+      tile_product_of(
+          *op.down, std::uint64_t{e} * y.width, y.width, some, x, at.groups.members(e),
+          [&](std::uint64_t o, std::uint32_t count, std::uint32_t slot, const float* sums) {
+            std::copy_n(sums, count, at.sums + std::uint64_t{slot} * kRows + (o - begin));
+          });
     }
     for (std::uint32_t i = 0; i < rows.count; ++i) {
-      float* out = f32(y.row(rows.first + i)) + o;
-      const float* sums = at.sums + std::uint64_t{i} * k * kTileRows;
+      float* out = f32(y.row(rows.first + i)) + begin;
+      const float* sums = at.sums + std::uint64_t{i} * k * kRows;
       for (std::uint32_t j = 0; j < n; ++j) {
         float total = 0;
-        for (std::uint32_t s = 0; s < k; ++s) total += sums[s * kTileRows + j];
+        for (std::uint32_t s = 0; s < k; ++s) total += sums[s * kRows + j];
         out[j] = total;
       }
     }
