@@ -15,6 +15,7 @@
 ///     odd_scale(w)            2 * (the top four bits of each lane) + 1
 ///     load_halves(p)          sixteen IEEE halves
 ///     scaled(w, scale)        each byte times its lane's scale, where no product exceeds 255
+///     store_rounded(q, a)     whole values within +-127 as signed bytes; gives their sum
 #pragma once
 
 #if defined(__AVX512VNNI__)

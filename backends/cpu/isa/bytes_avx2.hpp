@@ -84,5 +84,18 @@ inline F32 load_halves(const std::byte* p) noexcept {
   DS4_EACH(F32, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i)));
 }
 #undef DS4_EACH
+inline std::int32_t store_rounded(std::int8_t* q, F32 a) noexcept {
+  const __m256i low = _mm256_cvtps_epi32(a.v[0]);
+  const __m256i high = _mm256_cvtps_epi32(a.v[1]);
+  // Both packs work within halves: their four dwords come as 0, 2 of either half, then 1, 3.
+  const __m256i shorts = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+  _mm_storeu_si128(
+      reinterpret_cast<__m128i*>(q),
+      _mm_packs_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256(shorts, 1)));
+  const __m256i both = _mm256_add_epi32(low, high);
+  __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+  sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xb1)));
+}
 
 }  // namespace ds4::fast

@@ -61,5 +61,10 @@ inline Bytes64 scaled(Bytes64 w, I32 scale) noexcept {
 inline F32 load_halves(const std::byte* p) noexcept {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+inline std::int32_t store_rounded(std::int8_t* q, F32 a) noexcept {
+  const __m512i whole = _mm512_cvtps_epi32(a.v);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(whole));
+  return _mm512_reduce_add_epi32(whole);
+}
 
 }  // namespace ds4::fast

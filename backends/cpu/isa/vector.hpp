@@ -237,6 +237,28 @@ inline float sum(F32 a) noexcept {
 #endif
 }
 
+/// The greatest lane; none may be NaN.
+inline float greatest_lane(F32 a) noexcept {
+#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__)
+  const __m256 eight =
+      _mm256_max_ps(_mm512_castps512_ps256(a.v),
+                    _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a.v), 1)));
+#else
+  const __m256 eight = _mm256_max_ps(a.v[0], a.v[1]);
+#endif
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+#else
+  float lanes[kLanes];
+  store(lanes, a);
+  float most = lanes[0];
+  for (const float lane : lanes) most = lane > most ? lane : most;
+  return most;
+#endif
+}
+
 /// e^x, within 2 units of the last place; 0 below -104, infinity above 89; NaN stays.
 inline F32 exponential(F32 x) noexcept {
   x = greatest(all(-104.0F), least(all(89.0F), x));

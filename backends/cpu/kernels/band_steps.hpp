@@ -13,23 +13,15 @@ struct BandSums {
   I32 of[kBandTiles][N];
 };
 
-/// How the columns of a band are cut.
-struct Parts {
-  std::uint32_t count;
-  std::uint32_t columns;  ///< of each but the last
-
-  explicit Parts(std::uint32_t all) noexcept
-      : count((all + kBandColumns - 1) / kBandColumns), columns((all + count - 1) / count) {}
-};
-
-/// Calls body.operator()<N>(first, part) for each N columns that meet the band at a time: as few
-/// parts as registers allow, all of about the same size, since few columns wait for their sums.
+/// Calls body.operator()<N>(first) for each N columns that meet the band at a time: as few times as
+/// registers allow, of about as many each, since few columns wait for their sums.
 template <class Body>
-inline void each_columns(std::uint32_t count, const Parts& parts, Body&& body) noexcept {
-  for (std::uint32_t part = 0, first = 0; first < count; ++part, first += parts.columns) {
-    with_count<kBandColumns>(std::min(parts.columns, count - first), [&]<std::uint32_t N>() {
-      body.template operator()<N>(first, part);
-    });
+inline void each_columns(std::uint32_t count, Body&& body) noexcept {
+  const std::uint32_t times = (count + kBandColumns - 1) / kBandColumns;
+  const std::uint32_t columns = (count + times - 1) / times;
+  for (std::uint32_t first = 0; first < count; first += columns) {
+    with_count<kBandColumns>(std::min(columns, count - first),
+                             [&]<std::uint32_t N>() { body.template operator()<N>(first); });
   }
 }
 
@@ -82,20 +74,8 @@ inline void add_fours(BandSums<N>& sums, const std::byte* weights, std::uint64_t
   [&]<std::uint32_t... G>(std::integer_sequence<std::uint32_t, G...>) {
     (add_four<N>(sums, weights + 64 * std::uint64_t{G}, tile_bytes, records, place + 4 * G, dot),
      ...);
-  }(std::make_integer_sequence<std::uint32_t, Fours>());
-}
-
-/// Asks for part `part` of `parts` of the bytes that come next in every tile: the columns of a run
-/// share this out, so that no more is asked for at a time than is under way at once.
-inline void prefetch_part(const std::byte* next, std::uint64_t tile_bytes, std::uint32_t bytes,
-                          std::uint32_t part, const Parts& parts) noexcept {
-  const std::uint32_t lines = (bytes + 63) / 64;
-  const std::uint32_t share = (lines + parts.count - 1) / parts.count;
-  for (std::uint32_t line = share * part; line < std::min(share * (part + 1), lines); ++line) {
-    for (std::uint32_t t = 0; t < kBandTiles; ++t) {
-      prefetch(next + t * tile_bytes + 64 * std::uint64_t{line});
-    }
   }
+  (std::make_integer_sequence<std::uint32_t, Fours>());
 }
 
 }  // namespace ds4::fast

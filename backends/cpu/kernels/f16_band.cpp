@@ -42,7 +42,6 @@ void f16_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t va
               const float* const* columns, std::uint32_t count, float* out) noexcept {
   alignas(64) float odd[kBandRows * kMostBandColumns];
   std::fill_n(out, kBandRows * count, 0.0F);
-  const Parts parts(count);
   std::fill_n(odd, kBandRows * count, 0.0F);
   alignas(64) Weights weights;
   alignas(64) Values run[kMostBandColumns];
@@ -57,11 +56,10 @@ void f16_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t va
     for (std::uint32_t c = 0; c < count; ++c) {
       each_lanes(n, [&](auto get, auto put) { put(run[c], get(columns[c] + begin)); });
     }
-    each_columns(count, parts, [&]<std::uint32_t N>(std::uint32_t first, std::uint32_t part) {
+    each_columns(count, [&]<std::uint32_t N>(std::uint32_t first) {
       const std::uint64_t at = std::uint64_t{kBandRows} * first;
       add_run<N>(weights, 0, n, run + first, out + at);
       add_run<N>(weights, 1, n, run + first, odd + at);
-      prefetch_part(p + kRun * kBytes, tile_bytes, kRun * kBytes, part, parts);
     });
   }
   for (std::uint32_t i = 0; i < kBandRows * count; i += kLanes) {

@@ -60,15 +60,12 @@ template <class Body>
 void tile_product_of(const ds4_weight& weight, std::uint64_t from, std::uint64_t rows,
                      const sdk::Part& part, const Operand& x,
                      std::span<const std::uint32_t> members, Body&& body) {
-  for (std::size_t begin = 0; begin < members.size(); begin += kMostColumns) {
-    const auto some =
-        members.subspan(begin, std::min<std::size_t>(kMostColumns, members.size() - begin));
-    each_tile_product(weight, from, rows, part, x, some.data(),
-                      static_cast<std::uint32_t>(some.size()),
-                      [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
-                        body(o, n, some[i], sums);
-                      });
-  }
+  each_tile_product(
+      weight, from, rows, part, x, static_cast<std::uint32_t>(members.size()),
+      [members](std::uint32_t i) { return members[i]; },
+      [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
+        body(o, n, members[i], sums);
+      });
 }
 
 /// each_product for the vectors of some slots: body(o, n, slot, sums).

@@ -60,7 +60,6 @@ inline void step(const Weights& weights, std::uint64_t block, const QuantisedLay
 void iq2_xxs_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t values,
                   const QuantisedColumns& columns, float* out) noexcept {
   std::fill_n(out, kBandRows * columns.count, 0.0F);
-  const Parts parts(columns.count);
   const SignedGrid grid;
   Weights weights;
   const std::uint32_t blocks = values / 256;
@@ -70,10 +69,9 @@ void iq2_xxs_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_
     const bool is_alone = b + 1 == blocks && b % 2 == 0;
     const std::byte* codes = is_alone ? pair + kScales : pair + 2 * kScales + b % 2 * kValues;
     weights.decode(grid, pair + b % 2 * kScales, codes, tile_bytes);
-    each_columns(columns.count, parts, [&]<std::uint32_t N>(std::uint32_t first, std::uint32_t part) {
+    each_columns(columns.count, [&]<std::uint32_t N>(std::uint32_t first) {
       step<N>(weights, b, columns.layout, columns.records + first,
               out + std::uint64_t{kBandRows} * first);
-      prefetch_part(codes + kValues, tile_bytes, kValues + kScales, part, parts);
     });
   }
 }

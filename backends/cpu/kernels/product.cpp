@@ -179,7 +179,8 @@ void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t r
   const Quantum quantum = quantum_of(weight);
   // A packed weight has whole tiles only.
   const std::byte* tile = weight.data + first * weight.row_bytes();
-  if (tiles_of(rows) == kBandTiles && takes_band(weight, count)) {
+  // Several tiles are a band however few of the columns are left for this call.
+  if (kBandTiles == 1 ? takes_band(weight, count) : tiles_of(rows) == kBandTiles) {
     return band_product(weight, tile, x, quantum, columns, count, out);
   }
   if (quantum != Quantum::none) {

@@ -68,11 +68,11 @@ inline std::uint64_t tiles_of(std::uint64_t rows) noexcept {
   return (rows + kTileRows - 1) / kTileRows;
 }
 
-/// Tiles that a call of tile_product had best take together where `count` vectors meet the weight.
+/// Tiles that a call of tile_product had best take where `count` vectors meet the weight.
 std::uint32_t tiles_at_once(const ds4_weight& weight, std::uint32_t count) noexcept;
 
 /// out[16 * tiles_of(rows) * c + i] = weight row (first + i) . vector columns[c], for `rows` of as
-/// many tiles as tiles_at_once says, or of one, and `count` <= kMostColumns vectors. `first` begins
+/// many tiles as tiles_at_once says at most, and `count` <= kMostColumns vectors. `first` begins
 /// a tile.
 void tile_product(const ds4_weight& weight, std::uint64_t first, std::uint32_t rows,
                   const Operand& x, const std::uint32_t* columns, std::uint32_t count,
@@ -84,43 +84,53 @@ inline sdk::Part share_of_rows(const cpu::Context& c, std::uint64_t rows) noexce
   return {std::min(tiles.begin * kTileRows, rows), std::min(tiles.end * kTileRows, rows)};
 }
 
-/// Calls body(o, n, c, sums) for the tiles `part` of the weight's rows [from, from + rows) and for
-/// vectors columns[c], c = 0 .. count - 1, count <= kMostColumns: sums[0 .. n) belong to rows o ..
-/// o
-/// + n - 1, counted from `from`; n is 16 * kMostTiles at most.
-template <class Body>
+/// Vectors of x that the rows of a weight meet before the next ones: as many as stay in the second
+/// cache, since all of them are read for each few tiles.
+inline std::uint32_t vectors_at_once(const Operand& x) noexcept {
+  constexpr std::uint64_t kBytes = 768 << 10;
+  const bool is_f32 = x.of_32 == nullptr && x.of_256 == nullptr;
+  const std::uint64_t bytes = is_f32 ? std::uint64_t{x.x.width} * 4 : x.layout.bytes;
+  const std::uint64_t runs = kBytes / (std::max<std::uint64_t>(bytes, 64) * kMostColumns);
+  return kMostColumns * static_cast<std::uint32_t>(std::max<std::uint64_t>(runs, 1));
+}
+
+/// Calls body(o, n, i, sums) for the tiles `part` of the weight's rows [from, from + rows) and for
+/// vectors column(i) of x, i = 0 .. count - 1: sums[0 .. n) belong to rows o .. o + n - 1, counted
+/// from `from`; n is 16 * kMostTiles at most.
+template <class Column, class Body>
 void each_tile_product(const ds4_weight& weight, std::uint64_t from, std::uint64_t rows,
-                       const sdk::Part& part, const Operand& x, const std::uint32_t* columns,
-                       std::uint32_t count, Body&& body) {
+                       const sdk::Part& part, const Operand& x, std::uint32_t count,
+                       Column&& column, Body&& body) {
   float sums[kTileRows * kMostTiles * kMostColumns];
+  std::uint32_t columns[kMostColumns];
   const std::uint64_t at_once = std::uint64_t{kTileRows} * tiles_at_once(weight, count);
   const std::uint64_t end = std::min(part.end * kTileRows, rows);
-  for (std::uint64_t o = part.begin * kTileRows; o < end; o += at_once) {
-    const auto n = static_cast<std::uint32_t>(std::min(at_once, end - o));
-    tile_product(weight, from + o, n, x, columns, count, sums);
-    const std::uint64_t stride = kTileRows * tiles_of(n);
-    for (std::uint32_t c = 0; c < count; ++c) body(o, n, c, sums + stride * c);
+  const std::uint32_t together = vectors_at_once(x);
+  for (std::uint32_t first = 0; first < count; first += together) {
+    const std::uint32_t last = std::min(first + together, count);
+    for (std::uint64_t o = part.begin * kTileRows; o < end; o += at_once) {
+      const auto n = static_cast<std::uint32_t>(std::min(at_once, end - o));
+      const std::uint64_t stride = kTileRows * tiles_of(n);
+      for (std::uint32_t begin = first; begin < last; begin += kMostColumns) {
+        const std::uint32_t some = std::min(kMostColumns, last - begin);
+        for (std::uint32_t i = 0; i < some; ++i) columns[i] = column(begin + i);
+        tile_product(weight, from + o, n, x, columns, some, sums);
+        for (std::uint32_t i = 0; i < some; ++i) body(o, n, begin + i, sums + stride * i);
+      }
+    }
   }
 }
 
 /// Calls body(o, n, c, sums) for this thread's share of the weight's rows [from, from + rows) and
 /// for vectors first, first + step, ... of x, counted c = 0, 1, ...; otherwise like
-/// each_tile_product. All rows meet some vectors before the next ones: these stay in the caches.
+/// each_tile_product.
 template <class Body>
 void each_product_step(const cpu::Context& c, const ds4_weight& weight, std::uint64_t from,
                        std::uint64_t rows, const Operand& x, std::uint32_t first,
                        std::uint32_t step, Body&& body) {
-  const sdk::Part part = c.share(tiles_of(rows));
-  const std::uint32_t vectors = x.x.count / step;
-  std::uint32_t columns[kMostColumns];
-  for (std::uint32_t begin = 0; begin < vectors; begin += kMostColumns) {
-    const std::uint32_t count = std::min(kMostColumns, vectors - begin);
-    for (std::uint32_t i = 0; i < count; ++i) columns[i] = first + (begin + i) * step;
-    each_tile_product(weight, from, rows, part, x, columns, count,
-                      [&](std::uint64_t o, std::uint32_t n, std::uint32_t i, const float* sums) {
-                        body(o, n, begin + i, sums);
-                      });
-  }
+  each_tile_product(
+      weight, from, rows, c.share(tiles_of(rows)), x, x.x.count / step,
+      [first, step](std::uint32_t i) { return first + i * step; }, body);
 }
 
 /// The same for every vector of x.

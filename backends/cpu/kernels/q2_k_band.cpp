@@ -50,15 +50,13 @@ inline void step(const Weights& weights, const std::byte* p, std::uint64_t tile_
 void q2_k_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t values,
                const QuantisedColumns& columns, float* out) noexcept {
   std::fill_n(out, kBandRows * columns.count, 0.0F);
-  const Parts parts(columns.count);
   Weights weights;
   const std::byte* p = tiles;
   for (std::uint32_t b = 0; b < values / 256; ++b, p += kQ2kBlock) {
     weights.decode(p, tile_bytes);
-    each_columns(columns.count, parts, [&]<std::uint32_t N>(std::uint32_t first, std::uint32_t part) {
+    each_columns(columns.count, [&]<std::uint32_t N>(std::uint32_t first) {
       step<N>(weights, p, tile_bytes, b, columns.layout, columns.records + first,
               out + std::uint64_t{kBandRows} * first);
-      prefetch_part(p + kQ2kBlock, tile_bytes, kQ2kBlock, part, parts);
     });
   }
 }

@@ -33,12 +33,11 @@ inline void step(const std::byte* scales, const std::byte* values, std::uint64_t
 void q8_0_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t values,
                const QuantisedColumns& columns, float* out) noexcept {
   std::fill_n(out, kBandRows * columns.count, 0.0F);
-  const Parts parts(columns.count);
   const std::uint32_t blocks = values / 32;
   const std::byte* p = tiles;
   for (std::uint32_t begin = 0; begin < blocks; begin += kRun, p += kRunBytes) {
     const std::uint32_t end = std::min(begin + kRun, blocks);
-    each_columns(columns.count, parts, [&]<std::uint32_t N>(std::uint32_t first, std::uint32_t part) {
+    each_columns(columns.count, [&]<std::uint32_t N>(std::uint32_t first) {
       const std::byte* const* records = columns.records + first;
       float* totals = out + std::uint64_t{kBandRows} * first;
       const std::byte* pair = p;
@@ -49,7 +48,6 @@ void q8_0_band(const std::byte* tiles, std::uint64_t tile_bytes, std::uint32_t v
                 records, totals);
       }
       if (b < end) step<N>(pair, pair + kScales, tile_bytes, b, columns.layout, records, totals);
-      prefetch_part(p + kRunBytes, tile_bytes, kRunBytes, part, parts);
     });
   }
 }

@@ -1,6 +1,6 @@
 #include "quantise.hpp"
 
-#include "../isa/vector.hpp"
+#include "../isa/bytes.hpp"
 
 namespace ds4::fast {
 namespace {
@@ -14,27 +14,17 @@ float largest(const float* x, std::uint32_t n) noexcept {
     highest = greatest(greatest(v, zero() - v), highest);
     unsound = fma(v, zero(), unsound);
   }
-  float lanes[kLanes];
-  store(lanes, highest);
-  float most = 0;
-  for (const float lane : lanes) most = lane > most ? lane : most;
-  return most + sum(unsound);
+  return greatest_lane(highest) + sum(unsound);
 }
 
 /// q of one block, and the sums of each sixteen.
 void round_block(const float* x, std::uint32_t n, float inverse, std::int8_t* q,
                  std::int32_t* sixteens) noexcept {
   for (std::uint32_t i = 0; i < n; i += kLanes) {
-    float lanes[kLanes];
     // Within +-127 but for a rounding of the quotient; the bound also gives NaN a value.
-    store(lanes, greatest(all(-127.0F), least(nearest(load(x + i) * all(inverse)), all(127.0F))));
-    std::int32_t total = 0;
-    for (std::uint32_t k = 0; k < kLanes; ++k) {
-      const auto value = static_cast<std::int32_t>(lanes[k]);
-      q[i + k] = static_cast<std::int8_t>(value);
-      total += value;
-    }
-    sixteens[i / kLanes] = total;
+    const F32 whole =
+        greatest(all(-127.0F), least(nearest(load(x + i) * all(inverse)), all(127.0F)));
+    sixteens[i / kLanes] = store_rounded(q + i, whole);
   }
 }
 

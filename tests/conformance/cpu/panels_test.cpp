@@ -15,7 +15,8 @@
 
 // Products by instructions that multiply matrices have the bits of the products by vector
 // registers: any number of columns, evenly spaced in memory or picked out, any width. Where this
-// machine has no tile registers, plain code stands in their place.
+// machine has no tile registers, plain code stands in their place. A vector among many has the bits
+// that it has alone, in every level.
 
 namespace ds4::conformance {
 namespace {
@@ -149,6 +150,39 @@ std::vector<float> product(Backend& backend, const Case& c, const Data& data) {
   return values;
 }
 
+/// Every level of this build that runs here.
+std::vector<std::unique_ptr<Backend>> levels() {
+  std::vector<std::unique_ptr<Backend>> out;
+  for (const char* file : {DS4_LEVEL_FILES}) {
+    auto level = Backend::open(file, 0, 2);
+    if (level) out.push_back(*std::move(level));
+  }
+  BOOST_REQUIRE(!out.empty());
+  return out;
+}
+
+/// All rows at once, then each by itself.
+void check_alone(Backend& level, const Case& c) {
+  const Data data = data_of(c);
+  const std::vector<float> together = product(level, c, data);
+  const std::size_t x = std::size_t{vectors_of(c)} * width_of(c);
+  const std::size_t y = std::size_t{c.taken} * kRows;
+  std::uint32_t wrong = 0;
+  for (std::uint32_t r = 0; r < c.rows; ++r) {
+    Case one = c;
+    one.rows = 1;
+    const float* row = data.x.data() + r * x;
+    const std::int32_t* ids = data.ids.data() + std::size_t{r} * c.taken;
+    const std::vector<float> alone =
+        product(level, one, {data.weight, {row, row + x}, {ids, ids + c.taken}});
+    wrong += std::memcmp(alone.data(), together.data() + r * y, y * sizeof(float)) != 0 ? 1 : 0;
+  }
+  BOOST_TEST_CONTEXT(level.title() << ": " << sdk::dtype_name(c.dtype) << ", " << c.blocks
+                                   << " blocks, " << c.rows << " rows") {
+    BOOST_TEST(wrong == 0);
+  }
+}
+
 void check(const Pair& pair, const Case& c) {
   const Data data = data_of(c);
   const std::vector<float> expected = product(*pair[0], c, data);
@@ -181,6 +215,24 @@ BOOST_AUTO_TEST_CASE(columns_that_are_picked_out_change_no_bit) {
       for (const std::uint32_t rows : {9U, 40U, 130U}) {
         check(pair, {dtype, 3, 3, rows, 2, false});
         check(pair, {dtype, 3, 3, rows, 2, true});
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_column_among_many_has_the_bits_that_it_has_alone) {
+  for (const std::unique_ptr<Backend>& level : levels()) {
+    for (const std::uint32_t dtype : kDtypes) {
+      for (const std::uint32_t blocks : {1U, 4U, 9U}) {
+        for (const std::uint32_t rows : {3U, 4U, 7U, 12U, 65U, 70U}) {
+          check_alone(*level, {dtype, blocks, 1, rows, 1, false});
+        }
+      }
+      check_alone(*level, {dtype, 3, 3, 40, 2, true});
+    }
+    for (const std::uint32_t width : {1U, 31U, 32U, 33U, 90U}) {
+      for (const std::uint32_t rows : {4U, 9U, 66U}) {
+        check_alone(*level, {DS4_DTYPE_F16, width, 1, rows, 1, false});
       }
     }
   }
