@@ -19,8 +19,9 @@ static_assert(kHasPanels, "this level is there for its panels");
 using QuantisedTile = void (*)(const std::byte*, std::uint32_t, const QuantisedVector*,
                                std::uint32_t, float*) noexcept;
 
-/// From this many columns on a band is faster than its tiles one by one.
-constexpr std::uint32_t kFewestBandColumns = 4;
+/// From this many columns on a tile would be read more than once. Fewer wait for memory, and a
+/// tile's kernel asks for what it reads next.
+constexpr std::uint32_t kFewestBandColumns = kRegisterColumns + 1;
 
 bool is_half(const ds4_weight& weight) noexcept {
   return weight.layout != nullptr && weight.dtype == DS4_DTYPE_F16;
