@@ -41,6 +41,13 @@ inline constexpr std::uint32_t kRegisterColumns = 4;
 inline constexpr std::uint32_t kRegisterColumns = 1;
 #endif
 
+/// Whether load_halves is an instruction or two.
+#if defined(__AVX2__) || defined(__ARM_NEON)
+inline constexpr bool kConvertsHalves = true;
+#else
+inline constexpr bool kConvertsHalves = false;
+#endif
+
 /// The same bytes. A compiler that knows where they come from would rather load them again for each
 /// use than hold them in registers, and loads are what many columns wait for.
 inline Bytes64 held(Bytes64 w) noexcept {

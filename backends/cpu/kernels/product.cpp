@@ -27,9 +27,14 @@ bool is_half(const ds4_weight& weight) noexcept {
   return weight.layout != nullptr && weight.dtype == DS4_DTYPE_F16;
 }
 
+/// Of one tile alone a band is for formats whose decoding costs, once for all columns.
 bool takes_band(const ds4_weight& weight, std::uint32_t count) noexcept {
+  constexpr bool kSharesVectors = kBandTiles > 1;
   if (count < kFewestBandColumns) return false;
-  return quantum_of(weight) == Quantum::none ? is_half(weight) : !kHasPanels;
+  if (quantum_of(weight) == Quantum::none) {
+    return is_half(weight) && (kSharesVectors || !kConvertsHalves);
+  }
+  return !kHasPanels && (kSharesVectors || weight.dtype != DS4_DTYPE_Q8_0);
 }
 
 /// A packed tile: many columns by a panel where the level has them, the others by runs that fit in
