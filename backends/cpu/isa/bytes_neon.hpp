@@ -2,6 +2,7 @@
 /// level has them. bytes.hpp says what each function is.
 #pragma once
 
+#include "rounded_lanes.hpp"
 #include "vector.hpp"
 
 namespace ds4::fast {
@@ -101,16 +102,5 @@ inline F32 load_halves(const std::byte* p) noexcept {
            reinterpret_cast<F32x4>(vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(halves + 8 * i)))));
 }
 #undef DS4_EACH
-inline std::int32_t store_rounded(std::int8_t* q, F32 a) noexcept {
-  float lanes[kLanes];
-  store(lanes, a);
-  std::int32_t total = 0;
-  for (std::uint32_t i = 0; i < kLanes; ++i) {
-    const auto value = static_cast<std::int32_t>(lanes[i]);
-    q[i] = static_cast<std::int8_t>(value);
-    total += value;
-  }
-  return total;
-}
 
 }  // namespace ds4::fast

@@ -1,6 +1,7 @@
 /// The products of bytes.hpp without vector instructions. bytes.hpp says what each function is.
 #pragma once
 
+#include "rounded_lanes.hpp"
 #include "vector.hpp"
 
 namespace ds4::fast {
@@ -84,17 +85,6 @@ inline F32 load_halves(const std::byte* p) noexcept {
     lanes[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(scaled) | special | sign);
   }
   return load(lanes);
-}
-inline std::int32_t store_rounded(std::int8_t* q, F32 a) noexcept {
-  float lanes[kLanes];
-  store(lanes, a);
-  std::int32_t total = 0;
-  for (std::uint32_t i = 0; i < kLanes; ++i) {
-    const auto value = static_cast<std::int32_t>(lanes[i]);
-    q[i] = static_cast<std::int8_t>(value);
-    total += value;
-  }
-  return total;
 }
 
 }  // namespace ds4::fast
