@@ -22,7 +22,7 @@ void f16_tile(const std::byte* tile, std::uint32_t values, const float* const* c
 
 /// How far ahead of the bytes at hand a tile kernel asks for the next ones: what the hardware's own
 /// prefetch does not reach over the short runs of a kernel that computes much between loads.
-inline constexpr std::uint64_t kPrefetchBytes = 4096;
+inline constexpr std::uint64_t kPrefetchBytes = 8192;
 
 /// Calls body.template operator()<N>() with N = count, for a count of 1 .. Most.
 template <std::uint32_t Most, class Body>
