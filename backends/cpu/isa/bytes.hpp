@@ -12,6 +12,13 @@
 ///     two_bits<Part>(w)       two bits of each byte, from bit 2 * Part on
 ///     high_nibbles(w)         the high nibble of each byte
 ///     low_nibble<Part>(w)     the low nibble of byte Part of each lane
+///     two_bits_in_place<Part>(w)
+///                             two_bits<Part>(w), times 4^Part if kTwoBitsStay: where dot4 takes
+///                             bytes up to 192
+///     plus_pair<Byte, Even, Odd>(acc, even, odd, w)
+///                             acc + (even >> Even) * the low nibble of byte Byte of each lane of w
+///                             + (odd >> Odd) * that of byte Byte + 2; what is shifted out is 0,
+///                             what stays fits in 16 bits
 ///     odd_scale(w)            2 * (the top four bits of each lane) + 1
 ///     load_halves(p)          sixteen IEEE halves
 ///     scaled(w, scale)        each byte times its lane's scale, where no product exceeds 255

@@ -49,6 +49,22 @@ template <int Part>
 inline I32 low_nibble(Bytes64 w) noexcept {
   return {_mm512_and_si512(_mm512_srli_epi32(w.v, 8 * Part), _mm512_set1_epi32(15))};
 }
+inline constexpr bool kTwoBitsStay = true;
+template <int Part>
+inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
+  return {_mm512_and_si512(w.v, _mm512_set1_epi8(static_cast<char>(3 << (2 * Part))))};
+}
+template <int Byte, int Even, int Odd>
+inline I32 plus_pair(I32 acc, I32 even, I32 odd, Bytes64 w) noexcept {
+  const __m512i scales =
+      _mm512_and_si512(_mm512_srli_epi32(w.v, 8 * Byte), _mm512_set1_epi32(0x000f000f));
+  // The low half of one below that of the other: bits of the mask choose.
+  constexpr int kChoose = 0xac;
+  const __m512i both =
+      _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xffff), _mm512_slli_epi32(odd.v, 16 - Odd),
+                                _mm512_srai_epi32(even.v, Even), kChoose);
+  return {_mm512_dpwssd_epi32(acc.v, both, scales)};
+}
 inline I32 odd_scale(Bytes64 w) noexcept {
   return {_mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(w.v, 27), _mm512_set1_epi32(30)),
                           _mm512_set1_epi32(1))};

@@ -61,6 +61,16 @@ template <int Part>
 inline I32 low_nibble(Bytes64 w) noexcept {
   DS4_EACH(w.v[4 * i + Part] & 15);
 }
+inline constexpr bool kTwoBitsStay = false;
+template <int Part>
+inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
+  return two_bits<Part>(w);
+}
+template <int Byte, int Even, int Odd>
+inline I32 plus_pair(I32 acc, I32 even, I32 odd, Bytes64 w) noexcept {
+  static_assert(Even == 0 && Odd == 0);
+  return acc + times_short(even, low_nibble<Byte>(w)) + times_short(odd, low_nibble<Byte + 2>(w));
+}
 inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(2 * (w.v[4 * i + 3] >> 4) + 1);
 }

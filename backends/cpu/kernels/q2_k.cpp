@@ -11,23 +11,36 @@
 namespace ds4::fast {
 namespace {
 
-/// Adds group `8 * Half + 2 * Part + Side` of a block for all columns: the values that bits 2 *
-/// Part and up of its four words hold.
+/// The products of group `8 * Half + 2 * Part + Side` of a block with all columns: of the values
+/// that bits 2 * Part and up of its four words hold, times 4^Part where those stay in place.
 template <std::uint32_t N, std::uint32_t Half, std::uint32_t Side, std::uint32_t Part>
-inline void add_group(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
-                      const QuantisedVector* columns, std::uint64_t block,
-                      I32 (&sums)[N]) noexcept {
+inline void multiply_group(const Bytes64 (&words)[4], const QuantisedVector* columns,
+                           std::uint64_t block, I32 (&sums)[N]) noexcept {
   constexpr std::uint32_t kGroup = 8 * Half + 2 * Part + Side;
-  const I32 scale = low_nibble<kGroup % 4>(scales[kGroup / 4]);
-  I32 part[N];
-  for (std::uint32_t c = 0; c < N; ++c) part[c] = all_int(0);
+  for (I32& sum : sums) sum = all_int(0);
   for (std::uint32_t l = 0; l < 4; ++l) {
-    const Bytes64 codes = two_bits<Part>(words[l]);
+    const Bytes64 codes = two_bits_in_place<Part>(words[l]);
     for (std::uint32_t c = 0; c < N; ++c) {
-      part[c] = dot4(part[c], codes, columns[c].q + block * 256 + 16 * kGroup + 4 * l);
+      sums[c] = dot4(sums[c], codes, columns[c].q + block * 256 + 16 * kGroup + 4 * l);
     }
   }
-  for (std::uint32_t c = 0; c < N; ++c) sums[c] = sums[c] + times_short(part[c], scale);
+}
+
+/// Adds the groups of `Part` and `Part + 1`, times their scales.
+template <std::uint32_t N, std::uint32_t Half, std::uint32_t Side, std::uint32_t Part>
+inline void add_groups(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
+                       const QuantisedVector* columns, std::uint64_t block,
+                       I32 (&sums)[N]) noexcept {
+  constexpr int kEvenBits = kTwoBitsStay ? 2 * Part : 0;
+  constexpr int kOddBits = kTwoBitsStay ? 2 * Part + 2 : 0;
+  I32 even[N];
+  I32 odd[N];
+  multiply_group<N, Half, Side, Part>(words, columns, block, even);
+  multiply_group<N, Half, Side, Part + 1>(words, columns, block, odd);
+  for (std::uint32_t c = 0; c < N; ++c) {
+    sums[c] =
+        plus_pair<Side, kEvenBits, kOddBits>(sums[c], even[c], odd[c], scales[2 * Half + Part / 2]);
+  }
 }
 
 /// The groups that share the words of one half and side.
@@ -40,10 +53,8 @@ inline void add_side(const std::byte* values, const Bytes64 (&scales)[4],
     prefetch(p + kPrefetchBytes);
     words[l] = load_bytes(p);
   }
-  add_group<N, Half, Side, 0>(words, scales, columns, block, sums);
-  add_group<N, Half, Side, 1>(words, scales, columns, block, sums);
-  add_group<N, Half, Side, 2>(words, scales, columns, block, sums);
-  add_group<N, Half, Side, 3>(words, scales, columns, block, sums);
+  add_groups<N, Half, Side, 0>(words, scales, columns, block, sums);
+  add_groups<N, Half, Side, 2>(words, scales, columns, block, sums);
 }
 
 template <std::uint32_t N>
