@@ -11,28 +11,35 @@ namespace {
 
 constexpr std::uint32_t kScales = 2 * kLanes;
 constexpr std::uint32_t kValues = 8 * 128;
-static_assert(SignedGrid::kOffset == offset_of(Quantum::of_256));
+static_assert(SignedGrid::kOffset == offset_of(kIq2Quantum));
 
 template <std::uint32_t N>
 inline void step(const SignedGrid& grid, const std::byte* scales, const std::byte* values,
                  std::uint64_t block, const QuantisedVector* columns, F32 (&totals)[N]) noexcept {
+  // Each product waits for the sum before it; a few columns have too few of them to hide that.
+  constexpr std::uint32_t kChains = N <= 2 ? 2 : 1;
   I32 sums[N];
   for (std::uint32_t c = 0; c < N; ++c) sums[c] = all_int(0);
   for (std::uint32_t s = 0; s < 8; ++s, values += 128) {
     prefetch(values + kPrefetchBytes);
     prefetch(values + 64 + kPrefetchBytes);
-    I32 part[N];
+    I32 part[kChains][N];
     for (std::uint32_t c = 0; c < N; ++c) {
-      part[c] = all_int(columns[c].start[8 * block + s]);
+      part[0][c] = all_int(columns[c].start[8 * block + s]);
+      for (std::uint32_t i = 1; i < kChains; ++i) part[i][c] = all_int(0);
     }
-    grid.each_four(
-        load_bytes(values), load_bytes(values + 64), [&](std::uint32_t k, Bytes64 weights) {
-          for (std::uint32_t c = 0; c < N; ++c) {
-            part[c] = dot4(part[c], weights, columns[c].q + block * 256 + 32 * s + 4 * k);
-          }
-        });
+    grid.each_four(load_bytes(values), load_bytes(values + 64),
+                   [&](std::uint32_t k, Bytes64 weights) {
+                     for (std::uint32_t c = 0; c < N; ++c) {
+                       I32& sum = part[k % kChains][c];
+                       sum = dot4(sum, weights, columns[c].q + block * 256 + 32 * s + 4 * k);
+                     }
+                   });
+    for (std::uint32_t i = 1; i < kChains; ++i) {
+      for (std::uint32_t c = 0; c < N; ++c) part[0][c] = part[0][c] + part[i][c];
+    }
     const I32 scale = odd_scale(load_bytes(values + 64));
-    for (std::uint32_t c = 0; c < N; ++c) sums[c] = sums[c] + part[c] * scale;
+    for (std::uint32_t c = 0; c < N; ++c) sums[c] = sums[c] + part[0][c] * scale;
   }
   prefetch(scales + kPrefetchBytes);
   // The scale of a sub-block is (0.5 + s) / 4 = (2 s + 1) / 8.

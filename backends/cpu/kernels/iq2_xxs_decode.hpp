@@ -14,7 +14,22 @@ inline constexpr std::uint64_t kIq2Grid[256] = {
 
 #if defined(__AVX512VBMI__) && defined(__GFNI__)
 
-/// Two bits a coordinate, coordinates 4 * Half .. 4 * Half + 3 of every entry: the lowest first.
+/// Where two coordinates have their fields in a byte of index: two bits of code each, then a sign.
+/// A look-up of 64 bytes takes bits 0 to 5.
+struct Iq2Fields {
+  std::uint8_t code[2][2];
+  std::uint8_t sign[2];
+
+  [[nodiscard]] constexpr std::uint8_t codes() const noexcept {
+    return static_cast<std::uint8_t>(1u << code[0][0] | 1u << code[0][1] | 1u << code[1][0] |
+                                     1u << code[1][1]);
+  }
+};
+/// Of coordinates 0 and 1 (4 and 5), and of 2 and 3 (6 and 7) after a shift right by two: their
+/// codes fill what the first two leave of eight bits.
+inline constexpr Iq2Fields kIq2Fields[2] = {{{{0, 1}, {3, 4}}, {2, 5}}, {{{0, 3}, {4, 5}}, {1, 2}}};
+
+/// The codes of coordinates 4 * Half .. 4 * Half + 3 of every entry.
 template <int Half>
 inline constexpr std::array<std::uint8_t, 256> kIq2Codes = [] {
   std::array<std::uint8_t, 256> codes{};
@@ -22,15 +37,35 @@ inline constexpr std::array<std::uint8_t, 256> kIq2Codes = [] {
     for (std::uint32_t i = 0; i < 4; ++i) {
       const std::uint64_t magnitude = kIq2Grid[e] >> (8 * (4 * Half + i)) & 255u;
       const std::uint32_t code = magnitude == 8 ? 0 : magnitude == 25 ? 1 : 2;
-      codes[e] = static_cast<std::uint8_t>(codes[e] | code << (2 * i));
+      for (std::uint32_t bit = 0; bit < 2; ++bit) {
+        const std::uint32_t at = kIq2Fields[i / 2].code[i % 2][bit] + 2 * (i / 2);
+        codes[e] = static_cast<std::uint8_t>(codes[e] | (code >> bit & 1u) << at);
+      }
     }
   }
   return codes;
 }();
 
-/// All of it in registers: the 256 entries are looked up as bytes of four 2-bit codes, codes and
-/// signs are spread to the bytes they belong to by a shift that differs for each byte, and a last
-/// look-up of three bits, code and sign, gives the weight.
+/// The weight of coordinate I (and I + 4) by the byte that its fields are in.
+template <std::uint32_t I>
+inline constexpr std::array<std::uint8_t, 64> kIq2Weights = [] {
+  constexpr Iq2Fields kFields = kIq2Fields[I / 2];
+  constexpr std::uint8_t kMagnitude[4] = {8, 25, 43, 0};
+  std::array<std::uint8_t, 64> weights{};
+  for (std::uint32_t byte = 0; byte < 64; ++byte) {
+    const auto bit = [byte](std::uint8_t at) { return byte >> at & 1u; };
+    const std::uint32_t code = bit(kFields.code[I % 2][0]) + 2 * bit(kFields.code[I % 2][1]);
+    const std::uint8_t m = kMagnitude[code];
+    weights[byte] = static_cast<std::uint8_t>(bit(kFields.sign[I % 2]) != 0 ? 64 - m : 64 + m);
+  }
+  return weights;
+}();
+
+/// All of it in registers, coordinate by coordinate: the four bytes of a lane stay those of its
+/// four indices throughout, so that nothing has to be spread. The 256 entries are looked up as
+/// bytes of four 2-bit codes; two codes at a time meet their signs in one byte, and a look-up each
+/// of that byte gives the two weights. Four weights of a lane are thus one coordinate of its four
+/// entries, values 8 apart, which is how activations lie in Quantum::of_256_turned.
 struct SignedGrid {
   static constexpr std::int32_t kOffset = 64;
 
@@ -39,71 +74,74 @@ struct SignedGrid {
       low[i] = _mm512_loadu_si512(kIq2Codes<0>.data() + 64 * i);
       high[i] = _mm512_loadu_si512(kIq2Codes<1>.data() + 64 * i);
     }
-    // Entry code + 4 * sign; bits 3 to 5 of an index are what is left of other fields.
-    alignas(64) std::uint8_t table[64];
-    for (std::uint32_t i = 0; i < 64; ++i) {
-      constexpr std::uint8_t kMagnitude[4] = {8, 25, 43, 0};
-      const std::uint8_t m = kMagnitude[i & 3u];
-      table[i] = static_cast<std::uint8_t>((i & 4u) != 0 ? 64 - m : 64 + m);
-    }
-    weights = _mm512_load_si512(table);
+    weights[0] = _mm512_loadu_si512(kIq2Weights<0>.data());
+    weights[1] = _mm512_loadu_si512(kIq2Weights<1>.data());
+    weights[2] = _mm512_loadu_si512(kIq2Weights<2>.data());
+    weights[3] = _mm512_loadu_si512(kIq2Weights<3>.data());
     // In each half of a qword: 7-bit fields of the lane's word to its four bytes.
-    sevens = _mm512_set1_epi64(fields(7, 0));
-    // Bit 7 is the parity of the other seven.
-    parity = _mm512_set1_epi64(0x010204081020407f);
+    sevens = _mm512_set1_epi64(0x352e2720150e0700);
   }
 
-  /// Calls body(k, weights) for the eight times four values of a sub-block, k ascending.
+  /// Calls body(k, weights) for coordinates k = 0 .. 7 of the four entries of each lane.
   template <class Body>
   void each_four(Bytes64 indices, Bytes64 words, Body&& body) const noexcept {
-    const __m512i signs =
-        _mm512_gf2p8affine_epi64_epi8(_mm512_multishift_epi64_epi8(sevens, words.v), parity, 0);
-    const __mmask64 is_upper = _mm512_movepi8_mask(indices.v);
-    const __m512i first =
-        _mm512_mask_blend_epi8(is_upper, _mm512_permutex2var_epi8(low[0], indices.v, low[1]),
-                               _mm512_permutex2var_epi8(low[2], indices.v, low[3]));
-    const __m512i second =
-        _mm512_mask_blend_epi8(is_upper, _mm512_permutex2var_epi8(high[0], indices.v, high[1]),
-                               _mm512_permutex2var_epi8(high[2], indices.v, high[3]));
-    four<0>(first, signs, body);
-    four<1>(second, signs, body);
-    four<2>(first, signs, body);
-    four<3>(second, signs, body);
-    four<4>(first, signs, body);
-    four<5>(second, signs, body);
-    four<6>(first, signs, body);
-    four<7>(second, signs, body);
+    const __m512i signs = _mm512_multishift_epi64_epi8(sevens, words.v);
+    const Quarters of(indices.v);
+    const __m512i first = of.look_up(indices.v, low);
+    const __m512i second = of.look_up(indices.v, high);
+    two<0>(first, signs, body);
+    two<2>(_mm512_srli_epi16(first, 2), signs, body);
+    two<4>(second, signs, body);
+    two<6>(_mm512_srli_epi16(second, 2), signs, body);
   }
 
  private:
-  /// Shifts that bring field i (each `step` bits, from bit `first` on, of either 32-bit half) to
-  /// byte i of that half.
-  static constexpr std::int64_t fields(std::uint32_t step, std::uint32_t first) noexcept {
-    std::uint64_t shifts = 0;
-    for (std::uint32_t i = 0; i < 8; ++i) {
-      const std::uint32_t shift = (32 * (i / 4) + first + step * (i % 4)) & 63u;
-      shifts |= std::uint64_t{shift} << (8 * i);
+  /// Which bytes are in which quarter of 256.
+  struct Quarters {
+    __mmask64 odd;
+    __mmask64 upper;
+    __mmask64 last;
+
+    explicit Quarters(__m512i bytes) noexcept
+        : odd(_mm512_test_epi8_mask(bytes, _mm512_set1_epi8(64))),
+          upper(_mm512_movepi8_mask(bytes)),
+          last(_kand_mask64(odd, upper)) {}
+
+    [[nodiscard]] __m512i look_up(__m512i bytes, const __m512i (&table)[4]) const noexcept {
+      __m512i found = _mm512_permutexvar_epi8(bytes, table[0]);
+      found = _mm512_mask_permutexvar_epi8(found, odd, bytes, table[1]);
+      found = _mm512_mask_permutexvar_epi8(found, upper, bytes, table[2]);
+      return _mm512_mask_permutexvar_epi8(found, last, bytes, table[3]);
     }
-    return static_cast<std::int64_t>(shifts);
+  };
+
+  /// The matrix that brings the signs of coordinates K and K + 1 to their fields. Bit 7 is the
+  /// parity of the other seven.
+  template <std::uint32_t K>
+  static constexpr std::int64_t signs_of() noexcept {
+    constexpr Iq2Fields kFields = kIq2Fields[K / 2 % 2];
+    constexpr std::uint64_t kFirst = 1u << K;
+    constexpr std::uint64_t kSecond = K == 6 ? 0x7f : 2u << K;
+    return static_cast<std::int64_t>(kFirst << (8 * (7 - kFields.sign[0])) |
+                                     kSecond << (8 * (7 - kFields.sign[1])));
   }
 
+  /// Coordinates K and K + 1, whose codes are at their fields.
   template <std::uint32_t K, class Body>
-  void four(__m512i codes, __m512i signs, Body&& body) const noexcept {
-    // Byte K / 2 of each lane holds four codes; the sign of each must land in bit 2.
-    const __m512i code =
-        _mm512_multishift_epi64_epi8(_mm512_set1_epi64(fields(2, 8 * (K / 2))), codes);
-    const __m512i sign = _mm512_multishift_epi64_epi8(
-        _mm512_set1_epi64(fields(1, 8 * (K / 2) + 4 * (K % 2) + 62)), signs);
-    // Bits 0 and 1 of the code, the others of the sign: (mask & code) | (~mask & sign).
-    const __m512i index = _mm512_ternarylogic_epi64(_mm512_set1_epi8(3), code, sign, 0xca);
-    body(K, Bytes64{_mm512_permutexvar_epi8(index, weights)});
+  void two(__m512i codes, __m512i signs, Body&& body) const noexcept {
+    constexpr Iq2Fields kFields = kIq2Fields[K / 2 % 2];
+    const __m512i sign = _mm512_gf2p8affine_epi64_epi8(signs, _mm512_set1_epi64(signs_of<K>()), 0);
+    // (mask & code) | (~mask & sign)
+    const __m512i index = _mm512_ternarylogic_epi64(
+        _mm512_set1_epi8(static_cast<char>(kFields.codes())), codes, sign, 0xca);
+    body(K, Bytes64{_mm512_permutexvar_epi8(index, weights[K % 4])});
+    body(K + 1, Bytes64{_mm512_permutexvar_epi8(index, weights[K % 4 + 1])});
   }
 
   __m512i low[4];
   __m512i high[4];
-  __m512i weights;
+  __m512i weights[4];
   __m512i sevens;
-  __m512i parity;
 };
 
 #else
@@ -124,6 +162,7 @@ inline constexpr std::array<std::uint64_t, 128> kIq2Signs = [] {
 struct SignedGrid {
   static constexpr std::int32_t kOffset = 64;
 
+  /// Calls body(k, weights) for the eight times four values of a sub-block, k ascending.
   template <class Body>
   void each_four(Bytes64 indices, Bytes64 words, Body&& body) const noexcept {
     std::uint8_t index[4 * kLanes];

@@ -109,34 +109,29 @@ void decoded_product(const ds4_weight& weight, std::uint64_t first, std::uint32_
   }
 }
 
-struct Quanta {
-  bool has_32 = false;
-  bool has_256 = false;
-};
-
 /// The operand with room for the forms that the weights ask for, nothing brought into them yet.
 Operand empty_operand(const ProductScratch& scratch, const Activations& x,
-                      std::initializer_list<const ds4_weight*> weights, Quanta& quanta) noexcept {
+                      std::initializer_list<const ds4_weight*> weights) noexcept {
   Operand operand;
   operand.x = x;
   operand.layout = QuantisedLayout(x.width);
   operand.row = scratch.row;
   operand.repeats = x.vector_stride == 0 ? x.middle : 1;
   for (const ds4_weight* weight : weights) {
-    quanta.has_32 = quanta.has_32 || quantum_of(*weight) == Quantum::of_32;
-    quanta.has_256 = quanta.has_256 || quantum_of(*weight) == Quantum::of_256;
+    const Quantum quantum = quantum_of(*weight);
+    if (quantum == Quantum::none) continue;
+    operand.records[kind_of(quantum)] = scratch.records[kind_of(quantum)];
   }
-  if (quanta.has_32) operand.of_32 = scratch.of_32;
-  if (quanta.has_256) operand.of_256 = scratch.of_256;
   return operand;
 }
 
-void quantise_one(const Operand& operand, const ProductScratch& scratch, Quanta quanta,
-                  std::uint64_t i) noexcept {
+void quantise_one(const Operand& operand, const ProductScratch& scratch, std::uint64_t i) noexcept {
   const float* vector = operand.x.vector(static_cast<std::uint32_t>(i) * operand.repeats);
   const std::uint64_t at = i * operand.layout.bytes;
-  if (quanta.has_32) quantise(vector, operand.x.width, Quantum::of_32, scratch.of_32 + at);
-  if (quanta.has_256) quantise(vector, operand.x.width, Quantum::of_256, scratch.of_256 + at);
+  for (std::uint32_t kind = 0; kind < kRecordKinds; ++kind) {
+    if (operand.records[kind] == nullptr) continue;
+    quantise(vector, operand.x.width, quantum_of_kind(kind), scratch.records[kind] + at);
+  }
 }
 
 }  // namespace
@@ -146,17 +141,17 @@ Quantum quantum_of(const ds4_weight& weight) noexcept {
   // What the values are is a choice or a gate: int8 would change which expert is taken.
   if (weight.role == DS4_ROLE_ROUTER || weight.role == DS4_ROLE_HC_MIX) return Quantum::none;
   if (weight.dtype == DS4_DTYPE_Q8_0) return Quantum::of_32;
-  if (weight.dtype == DS4_DTYPE_Q2_K || weight.dtype == DS4_DTYPE_IQ2_XXS) return Quantum::of_256;
+  if (weight.dtype == DS4_DTYPE_Q2_K) return Quantum::of_256;
+  if (weight.dtype == DS4_DTYPE_IQ2_XXS) return kIq2Quantum;
   return Quantum::none;
 }
 
 Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
                      std::initializer_list<const ds4_weight*> weights) noexcept {
-  Quanta quanta;
-  const Operand operand = empty_operand(scratch, x, weights, quanta);
-  if (!quanta.has_32 && !quanta.has_256) return operand;
+  const Operand operand = empty_operand(scratch, x, weights);
+  if (operand.is_f32()) return operand;
   const sdk::Part part = c.share(x.count / operand.repeats);
-  for (std::uint64_t i = part.begin; i < part.end; ++i) quantise_one(operand, scratch, quanta, i);
+  for (std::uint64_t i = part.begin; i < part.end; ++i) quantise_one(operand, scratch, i);
   c.barrier();
   return operand;
 }
@@ -164,12 +159,11 @@ Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const
 Operand make_operand(const cpu::Context& c, const ProductScratch& scratch, const Activations& x,
                      std::initializer_list<const ds4_weight*> weights,
                      std::span<const std::uint32_t> only) noexcept {
-  Quanta quanta;
-  const Operand operand = empty_operand(scratch, x, weights, quanta);
-  if (!quanta.has_32 && !quanta.has_256) return operand;
+  const Operand operand = empty_operand(scratch, x, weights);
+  if (operand.is_f32()) return operand;
   const sdk::Part part = c.share(only.size());
   for (std::uint64_t i = part.begin; i < part.end; ++i) {
-    quantise_one(operand, scratch, quanta, only[i]);
+    quantise_one(operand, scratch, only[i]);
   }
   c.barrier();
   return operand;

@@ -22,29 +22,31 @@ inline constexpr std::uint32_t kMostTiles = 2;
 
 /// What products of one op need: room for the largest of them.
 struct ProductScratch {
-  std::byte* of_32 = nullptr;   ///< shared: quantised vectors
-  std::byte* of_256 = nullptr;  ///< shared: likewise
-  float* row = nullptr;         ///< local: a decoded weight row
+  std::byte* records[kRecordKinds];  ///< shared: quantised vectors, a kind each
+  float* row;                        ///< local: a decoded weight row
 
   /// `vectors` different vectors of at most `width` values.
   ProductScratch(cpu::Arena& shared, cpu::Arena& local, std::uint64_t width, std::uint64_t vectors)
-      : of_32(shared.take<std::byte>(vectors, QuantisedLayout(width).bytes)),
-        of_256(shared.take<std::byte>(vectors, QuantisedLayout(width).bytes)),
-        row(local.take<float>(width)) {}
+      : row(local.take<float>(width)) {
+    for (std::byte*& kind : records) {
+      kind = shared.take<std::byte>(vectors, QuantisedLayout(width).bytes);
+    }
+  }
 };
 
 /// The vectors of a product, in every form that its weights ask for.
 struct Operand {
   Activations x;
   QuantisedLayout layout{0};
-  const std::byte* of_32 = nullptr;
-  const std::byte* of_256 = nullptr;
+  const std::byte* records[kRecordKinds] = {};  ///< of each kind that a weight asks for
   std::uint32_t repeats = 1;  ///< that many vectors of x in a row are the same one
   float* row = nullptr;
 
   [[nodiscard]] const std::byte* record(Quantum quantum, std::uint32_t i) const noexcept {
-    const std::byte* records = quantum == Quantum::of_32 ? of_32 : of_256;
-    return records + (repeats == 1 ? i : i / repeats) * layout.bytes;
+    return records[kind_of(quantum)] + (repeats == 1 ? i : i / repeats) * layout.bytes;
+  }
+  [[nodiscard]] bool is_f32() const noexcept {
+    return std::ranges::all_of(records, [](const std::byte* kind) { return kind == nullptr; });
   }
   [[nodiscard]] QuantisedVector quantised(Quantum quantum, std::uint32_t i) const noexcept {
     return layout.at(record(quantum, i));
@@ -88,8 +90,7 @@ inline sdk::Part share_of_rows(const cpu::Context& c, std::uint64_t rows) noexce
 /// cache, since all of them are read for each few tiles.
 inline std::uint32_t vectors_at_once(const Operand& x) noexcept {
   constexpr std::uint64_t kBytes = 768 << 10;
-  const bool is_f32 = x.of_32 == nullptr && x.of_256 == nullptr;
-  const std::uint64_t bytes = is_f32 ? std::uint64_t{x.x.width} * 4 : x.layout.bytes;
+  const std::uint64_t bytes = x.is_f32() ? std::uint64_t{x.x.width} * 4 : x.layout.bytes;
   const std::uint64_t runs = kBytes / (std::max<std::uint64_t>(bytes, 64) * kMostColumns);
   return kMostColumns * static_cast<std::uint32_t>(std::max<std::uint64_t>(runs, 1));
 }

@@ -1,5 +1,7 @@
 #include "quantise.hpp"
 
+#include <cstring>
+
 #include "../isa/bytes.hpp"
 
 namespace ds4::fast {
@@ -28,6 +30,15 @@ void round_block(const float* x, std::uint32_t n, float inverse, std::int8_t* q,
   }
 }
 
+/// Thirty-two values as four rows of eight become eight rows of four.
+void turn(std::int8_t* q) noexcept {
+  std::int8_t rows[32];
+  std::memcpy(rows, q, sizeof rows);
+  for (std::uint32_t k = 0; k < 8; ++k) {
+    for (std::uint32_t f = 0; f < 4; ++f) q[4 * k + f] = rows[8 * f + k];
+  }
+}
+
 }  // namespace
 
 void quantise(const float* x, std::uint32_t width, Quantum quantum, std::byte* record) noexcept {
@@ -47,6 +58,9 @@ void quantise(const float* x, std::uint32_t width, Quantum quantum, std::byte* r
                 sixteens);
     for (std::uint32_t k = 0; k < block / 32; ++k) {
       starts[b * (block / 32) + k] = -offset_of(quantum) * (sixteens[2 * k] + sixteens[2 * k + 1]);
+    }
+    if (quantum == Quantum::of_256_turned) {
+      for (std::uint32_t k = 0; k < 8; ++k) turn(q + std::uint64_t{b} * block + 32 * k);
     }
     if (quantum != Quantum::of_256) continue;
     for (std::uint32_t k = 0; k < 16; ++k) {

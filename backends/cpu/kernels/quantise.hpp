@@ -15,10 +15,27 @@ namespace ds4::fast {
 
 /// How a weight's format wants its activations.
 enum class Quantum {
-  none,   ///< f32
-  of_32,  ///< Q8_0
-  of_256  ///< K and IQ formats
+  none,          ///< f32
+  of_32,         ///< Q8_0
+  of_256,        ///< K and IQ formats
+  of_256_turned  ///< the same, value 8 f + k of each 32 at place 4 k + f: see iq2_xxs_decode.hpp
 };
+
+/// What IQ2_XXS takes at this level.
+#if defined(__AVX512VBMI__) && defined(__GFNI__)
+inline constexpr Quantum kIq2Quantum = Quantum::of_256_turned;
+#else
+inline constexpr Quantum kIq2Quantum = Quantum::of_256;
+#endif
+
+/// The kinds of records that a level makes: of_32 and up.
+inline constexpr std::uint32_t kRecordKinds = static_cast<std::uint32_t>(kIq2Quantum);
+constexpr std::uint32_t kind_of(Quantum quantum) noexcept {
+  return static_cast<std::uint32_t>(quantum) - 1;
+}
+constexpr Quantum quantum_of_kind(std::uint32_t kind) noexcept {
+  return static_cast<Quantum>(kind + 1);
+}
 
 /// What products have added to weights so that they are unsigned: with Q8_0, with IQ2_XXS.
 constexpr std::int32_t offset_of(Quantum quantum) noexcept {
