@@ -4,19 +4,21 @@
 /// of the other operand are the same for all rows. Everything here is exact. Each level has
 ///
 ///     load_bytes(p), all_int(x), a + b, a * b, to_f32(a)
-///     times_short(a, b)       a * b where both fit in 16 bits and b is not negative
 ///     dot4(acc, w, a)         acc + sum of w * a over the four bytes of each lane: w unsigned and
-///                             below 128, a signed, neither side -128
+///                             below 128 (any byte if kTwoBitsStay), a signed and not -128
 ///     dot4_signed(acc, w, a)  the same for signed weights that are stored plus 128; adds
 ///                             kSignedBias for each a on top of the product
 ///     two_bits<Part>(w)       two bits of each byte, from bit 2 * Part on
 ///     high_nibbles(w)         the high nibble of each byte
 ///     low_nibble<Part>(w)     the low nibble of byte Part of each lane
+///     kTwoBitsStay            dot4 takes all unsigned bytes, so codes of two bits need no shift
 ///     two_bits_in_place<Part>(w)
-///                             two_bits<Part>(w), times 4^Part if kTwoBitsStay: where dot4 takes
-///                             bytes up to 192
+///                             two_bits<Part>(w), times 4^Part if kTwoBitsStay
+///     plus_scaled<Byte>(acc, a, w)
+///                             unless kTwoBitsStay: acc + a * the low nibble of byte Byte of each
+///                             lane of w, where a fits in 16 bits
 ///     plus_pair<Byte, Even, Odd>(acc, even, odd, w)
-///                             acc + (even >> Even) * the low nibble of byte Byte of each lane of w
+///                             if kTwoBitsStay: acc + (even >> Even) * the low nibble of byte Byte
 ///                             + (odd >> Odd) * that of byte Byte + 2; what is shifted out is 0,
 ///                             what stays fits in 16 bits
 ///     odd_scale(w)            2 * (the top four bits of each lane) + 1
@@ -64,8 +66,9 @@ inline Bytes64 held(Bytes64 w) noexcept {
   return w;
 }
 
-/// Asks for the line at p into the second cache: the first one's few slots for lines that are on
-/// their way stay free for what is read now. Beyond the end of memory it does nothing.
+/// Asks for the line at p into the second cache: requests into the first one were slower,
+/// presumably because there are few of them at a time and loads want them too. Beyond the end of
+/// memory it does nothing.
 inline void prefetch(const std::byte* p) noexcept {
   __builtin_prefetch(p, 0, 2);
 }

@@ -23,9 +23,6 @@ inline I32 operator+(I32 a, I32 b) noexcept {
 inline I32 operator*(I32 a, I32 b) noexcept {
   return {_mm512_mullo_epi32(a.v, b.v)};
 }
-inline I32 times_short(I32 a, I32 b) noexcept {
-  return {_mm512_madd_epi16(a.v, b.v)};
-}
 inline F32 to_f32(I32 a) noexcept {
   return {_mm512_cvtepi32_ps(a.v)};
 }
@@ -56,6 +53,7 @@ inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
 }
 template <int Byte, int Even, int Odd>
 inline I32 plus_pair(I32 acc, I32 even, I32 odd, Bytes64 w) noexcept {
+  static_assert(Byte < 2 && Even >= 0 && Odd >= 0 && Odd <= 16);
   const __m512i scales =
       _mm512_and_si512(_mm512_srli_epi32(w.v, 8 * Byte), _mm512_set1_epi32(0x000f000f));
   // The low half of one below that of the other: bits of the mask choose.

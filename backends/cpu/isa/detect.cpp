@@ -1,6 +1,6 @@
 #include "detect.hpp"
 
-#include "../kernels/panels.hpp"
+#include "../kernels/tiles_are_right.hpp"
 #include "ds4/backend.h"
 #include "level.hpp"
 

@@ -11,13 +11,13 @@ namespace {
 
 constexpr std::uint32_t kScales = 2 * kLanes;
 constexpr std::uint32_t kValues = 8 * 128;
-static_assert(SignedGrid::kOffset == offset_of(kIq2Quantum));
 
 template <std::uint32_t N>
 inline void step(const SignedGrid& grid, const std::byte* scales, const std::byte* values,
                  std::uint64_t block, const QuantisedVector* columns, F32 (&totals)[N]) noexcept {
-  // Each product waits for the sum before it; a few columns have too few of them to hide that.
-  constexpr std::uint32_t kChains = N <= 2 ? 2 : 1;
+  // Each product waits for the sum before it; where weights are made fast, a few columns have too
+  // few of them to hide that.
+  constexpr std::uint32_t kChains = SignedGrid::kIsInRegisters && N <= 2 ? 2 : 1;
   I32 sums[N];
   for (std::uint32_t c = 0; c < N; ++c) sums[c] = all_int(0);
   for (std::uint32_t s = 0; s < 8; ++s, values += 128) {

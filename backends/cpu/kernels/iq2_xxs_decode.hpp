@@ -1,10 +1,12 @@
-/// The weights of a sub-block of IQ2_XXS for sixteen lanes, as bytes 64 +- magnitude.
+/// The weights of a sub-block of IQ2_XXS for sixteen lanes, as bytes 64 +- magnitude, four by four
+/// in the order of SignedGrid::kQuantum.
 #pragma once
 
 #include <array>
 #include <bit>
 
 #include "../isa/bytes.hpp"
+#include "quantise.hpp"
 
 namespace ds4::fast {
 
@@ -28,6 +30,7 @@ struct Iq2Fields {
 /// Of coordinates 0 and 1 (4 and 5), and of 2 and 3 (6 and 7) after a shift right by two: their
 /// codes fill what the first two leave of eight bits.
 inline constexpr Iq2Fields kIq2Fields[2] = {{{{0, 1}, {3, 4}}, {2, 5}}, {{{0, 3}, {4, 5}}, {1, 2}}};
+static_assert((kIq2Fields[0].codes() | kIq2Fields[1].codes() << 2) == 255);
 
 /// The codes of coordinates 4 * Half .. 4 * Half + 3 of every entry.
 template <int Half>
@@ -68,6 +71,8 @@ inline constexpr std::array<std::uint8_t, 64> kIq2Weights = [] {
 /// entries, values 8 apart, which is how activations lie in Quantum::of_256_turned.
 struct SignedGrid {
   static constexpr std::int32_t kOffset = 64;
+  static constexpr Quantum kQuantum = Quantum::of_256_turned;
+  static constexpr bool kIsInRegisters = true;
 
   SignedGrid() noexcept {
     for (int i = 0; i < 4; ++i) {
@@ -161,6 +166,8 @@ inline constexpr std::array<std::uint64_t, 128> kIq2Signs = [] {
 /// By table, a lane at a time: eight weights are one entry, its signs one more.
 struct SignedGrid {
   static constexpr std::int32_t kOffset = 64;
+  static constexpr Quantum kQuantum = Quantum::of_256;
+  static constexpr bool kIsInRegisters = false;
 
   /// Calls body(k, weights) for the eight times four values of a sub-block, k ascending.
   template <class Body>
@@ -187,5 +194,8 @@ struct SignedGrid {
 };
 
 #endif
+
+static_assert(SignedGrid::kQuantum == kIq2Quantum);
+static_assert(SignedGrid::kOffset == offset_of(kIq2Quantum));
 
 }  // namespace ds4::fast

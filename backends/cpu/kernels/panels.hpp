@@ -37,8 +37,4 @@ constexpr std::uint32_t panel_columns(std::uint32_t count) noexcept {
 #endif
 }
 
-/// Whether this processor's tile registers give the products that they should. Only where the level
-/// is otherwise usable.
-bool tiles_are_right() noexcept;
-
 }  // namespace ds4::fast

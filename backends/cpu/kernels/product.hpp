@@ -22,8 +22,8 @@ inline constexpr std::uint32_t kMostTiles = 2;
 
 /// What products of one op need: room for the largest of them.
 struct ProductScratch {
-  std::byte* records[kRecordKinds];  ///< shared: quantised vectors, a kind each
-  float* row;                        ///< local: a decoded weight row
+  std::byte* records[kRecordKinds] = {};  ///< shared: quantised vectors, a kind each
+  float* row = nullptr;                   ///< local: a decoded weight row
 
   /// `vectors` different vectors of at most `width` values.
   ProductScratch(cpu::Arena& shared, cpu::Arena& local, std::uint64_t width, std::uint64_t vectors)
@@ -45,6 +45,7 @@ struct Operand {
   [[nodiscard]] const std::byte* record(Quantum quantum, std::uint32_t i) const noexcept {
     return records[kind_of(quantum)] + (repeats == 1 ? i : i / repeats) * layout.bytes;
   }
+  /// No weight asks for a record.
   [[nodiscard]] bool is_f32() const noexcept {
     return std::ranges::all_of(records, [](const std::byte* kind) { return kind == nullptr; });
   }

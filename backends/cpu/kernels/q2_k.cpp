@@ -3,8 +3,6 @@
 /// A byte of qs holds one value of each of four groups, so sixteen loads give sixteen groups of
 /// sixteen values, each of which is scaled as an integer; the minima meet the sums of the
 /// activations' sixteens, which are split in two bytes for it. One f32 step for the block.
-#include <utility>
-
 #include "q2_k_block.hpp"
 #include "tiles.hpp"
 
@@ -31,15 +29,25 @@ template <std::uint32_t N, std::uint32_t Half, std::uint32_t Side, std::uint32_t
 inline void add_groups(const Bytes64 (&words)[4], const Bytes64 (&scales)[4],
                        const QuantisedVector* columns, std::uint64_t block,
                        I32 (&sums)[N]) noexcept {
-  constexpr int kEvenBits = kTwoBitsStay ? 2 * Part : 0;
-  constexpr int kOddBits = kTwoBitsStay ? 2 * Part + 2 : 0;
-  I32 even[N];
-  I32 odd[N];
-  multiply_group<N, Half, Side, Part>(words, columns, block, even);
-  multiply_group<N, Half, Side, Part + 1>(words, columns, block, odd);
-  for (std::uint32_t c = 0; c < N; ++c) {
-    sums[c] =
-        plus_pair<Side, kEvenBits, kOddBits>(sums[c], even[c], odd[c], scales[2 * Half + Part / 2]);
+  static_assert(3 * 127 * 16 <= INT16_MAX, "what is scaled fits in 16 bits");
+  const Bytes64 scale = scales[2 * Half + Part / 2];
+  I32 first[N];
+  multiply_group<N, Half, Side, Part>(words, columns, block, first);
+  if constexpr (kTwoBitsStay) {
+    I32 second[N];
+    multiply_group<N, Half, Side, Part + 1>(words, columns, block, second);
+    for (std::uint32_t c = 0; c < N; ++c) {
+      sums[c] = plus_pair<Side, 2 * Part, 2 * Part + 2>(sums[c], first[c], second[c], scale);
+    }
+  } else {
+    // One after the other: registers are few.
+    for (std::uint32_t c = 0; c < N; ++c) {
+      sums[c] = plus_scaled<Side>(sums[c], first[c], scale);
+    }
+    multiply_group<N, Half, Side, Part + 1>(words, columns, block, first);
+    for (std::uint32_t c = 0; c < N; ++c) {
+      sums[c] = plus_scaled<Side + 2>(sums[c], first[c], scale);
+    }
   }
 }
 

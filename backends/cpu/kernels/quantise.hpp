@@ -17,7 +17,7 @@ namespace ds4::fast {
 enum class Quantum {
   none,          ///< f32
   of_32,         ///< Q8_0
-  of_256,        ///< K and IQ formats
+  of_256,        ///< Q2_K, and IQ2_XXS where kIq2Quantum says so
   of_256_turned  ///< the same, value 8 f + k of each 32 at place 4 k + f: see iq2_xxs_decode.hpp
 };
 
@@ -28,7 +28,7 @@ inline constexpr Quantum kIq2Quantum = Quantum::of_256_turned;
 inline constexpr Quantum kIq2Quantum = Quantum::of_256;
 #endif
 
-/// The kinds of records that a level makes: of_32 and up.
+/// The kinds of records that a level makes: of_32 and up. `none` has no kind.
 inline constexpr std::uint32_t kRecordKinds = static_cast<std::uint32_t>(kIq2Quantum);
 constexpr std::uint32_t kind_of(Quantum quantum) noexcept {
   return static_cast<std::uint32_t>(quantum) - 1;

@@ -1,3 +1,5 @@
+#include "tiles_are_right.hpp"
+
 #include "column_sums.hpp"
 #include "panels.hpp"
 

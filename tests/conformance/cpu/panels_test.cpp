@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -15,8 +16,9 @@
 
 // Products by instructions that multiply matrices have the bits of the products by vector
 // registers: any number of columns, evenly spaced in memory or picked out, any width. Where this
-// machine has no tile registers, plain code stands in their place. A vector among many has the bits
-// that it has alone, in every level.
+// machine has no tile registers, plain code stands in their place. Levels that decode weights in
+// other ways, with the same operations on what they decode, have the same bits too. A vector among
+// many has the bits that it has alone, in every level.
 
 namespace ds4::conformance {
 namespace {
@@ -24,7 +26,8 @@ namespace {
 constexpr std::uint32_t kRows = 48;
 constexpr std::uint32_t kDtypes[] = {DS4_DTYPE_Q8_0, DS4_DTYPE_Q2_K, DS4_DTYPE_IQ2_XXS};
 
-/// A level with vector registers, and its twin with panels.
+/// Two that must have the same bits: a level with vector registers and its twin with panels, or two
+/// levels whose operations are the same.
 using Pair = std::array<std::unique_ptr<Backend>, 2>;
 
 /// The pairs of this build that run here; the others are named.
@@ -98,9 +101,14 @@ Data data_of(const Case& c) {
   Data data;
   data.weight = random_blocks(random, c.dtype, std::size_t{c.groups} * kRows * c.blocks);
   data.x = random_floats(random, std::size_t{c.rows} * vectors_of(c) * width_of(c));
-  // The first rows: zeros, and one large value that leaves 0 of the others.
+  // The first rows: zeros, one large value that leaves 0 of the others, and none but the largest
+  // byte.
   std::fill_n(data.x.begin(), width_of(c), 0.0F);
   if (c.rows > 1) data.x[std::size_t{vectors_of(c)} * width_of(c)] = 1e6F;
+  for (std::uint32_t k = 0; c.rows > 2 && k < width_of(c); ++k) {
+    float& x = data.x[std::size_t{2} * vectors_of(c) * width_of(c) + k];
+    x = std::copysign(0.5F, x);
+  }
   for (std::uint32_t i = 0; i < c.rows * c.taken; ++i) {
     data.ids.push_back(static_cast<std::int32_t>(random.below(c.groups + 1)) - 1);
   }
