@@ -70,9 +70,10 @@ Result<void> ForwardPass::compress() {
       kv().index_pairs, kv().index_pool, index_rounding());
 }
 
-Result<void> ForwardPass::compress_with(TensorRole wkv, TensorRole wgate, TensorRole ape, TensorRole gain,
-                           const ds4_view& pairs, const ds4_view& ring, const ds4_view& pool,
-                           const ds4_rounding& rounding) {
+Result<void> ForwardPass::compress_with(TensorRole wkv, TensorRole wgate, TensorRole ape,
+                                        TensorRole gain, const ds4_view& pairs,
+                                        const ds4_view& ring, const ds4_view& pool,
+                                        const ds4_rounding& rounding) {
   auto project = make<ds4_op_compress_project>(DS4_OP_COMPRESS_PROJECT, all_);
   project.wkv = weight(wkv);
   project.wgate = weight(wgate);
@@ -84,8 +85,8 @@ Result<void> ForwardPass::compress_with(TensorRole wkv, TensorRole wgate, Tensor
 
   const std::size_t index = class_of(classes_, ratio());
   const auto slot = static_cast<std::uint32_t>(DS4_STEP_EMISSIONS + index);
-  auto emit = make<ds4_op_compress_emit>(DS4_OP_COMPRESS_EMIT,
-                                         {lists().emissions, slot, 0, DS4_SLOT_NONE});
+  auto emit =
+      make<ds4_op_compress_emit>(DS4_OP_COMPRESS_EMIT, {lists().emissions, slot, 0, DS4_SLOT_NONE});
   emit.op.flags = classes_[index].has_overlap() ? DS4_POOL_OVERLAP : 0U;
   emit.gain = weight(gain);
   emit.ring = ring;
@@ -129,8 +130,7 @@ Result<void> ForwardPass::place_scores() {
   scores_ = make_view(nullptr, 0, DS4_DTYPE_F32, {rows_, visible});
   DS4_TRY(const bool is_fused, builder_.has(score_tile(all_)));
   const std::uint64_t row_bytes = 4ULL * visible * (is_fused ? 1 : config_.index_heads);
-  tile_ =
-      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kScoreBytes / row_bytes, 1, rows_));
+  tile_ = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kScoreBytes / row_bytes, 1, rows_));
   scores_ = builder_.tensor(DS4_DTYPE_F32, {tile_, visible});
   return {};
 }
@@ -226,7 +226,7 @@ Result<void> ForwardPass::commit() {
 }
 
 Result<void> ForwardPass::commit_rows(std::uint32_t id, const ds4_view& rows, const ds4_view& ids,
-                         const ds4_view& ring) {
+                                      const ds4_view& ring) {
   auto op = make<ds4_op_commit>(id, all_);
   op.x = rows;
   op.ids = ids;

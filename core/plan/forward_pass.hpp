@@ -1,5 +1,5 @@
-/// What writes the ops of one forward pass; one object per plan. The two halves of a layer have a file
-/// each: attention_half.cpp, ffn_half.cpp.
+/// What writes the ops of one forward pass; one object per plan. The two halves of a layer have a
+/// file each: attention_half.cpp, ffn_half.cpp.
 #pragma once
 
 #include <array>
