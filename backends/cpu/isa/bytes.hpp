@@ -14,6 +14,8 @@
 ///     kTwoBitsStay            dot4 takes all unsigned bytes, so codes of two bits need no shift
 ///     two_bits_in_place<Part>(w)
 ///                             two_bits<Part>(w), times 4^Part if kTwoBitsStay
+///     times_short(a, b)       unless kTwoBitsStay: a * b where both fit in 16 bits and b is not
+///                             negative
 ///     plus_scaled<Byte>(acc, a, w)
 ///                             unless kTwoBitsStay: acc + a * the low nibble of byte Byte of each
 ///                             lane of w, where a fits in 16 bits
@@ -38,6 +40,18 @@
 #endif
 
 namespace ds4::fast {
+
+#if !defined(__AVX512VNNI__)
+inline constexpr bool kTwoBitsStay = false;
+template <int Part>
+inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
+  return two_bits<Part>(w);
+}
+template <int Byte>
+inline I32 plus_scaled(I32 acc, I32 a, Bytes64 w) noexcept {
+  return acc + times_short(a, low_nibble<Byte>(w));
+}
+#endif
 
 /// Columns that a product keeps in registers at once.
 #if defined(__AVX512F__)

@@ -29,6 +29,9 @@ inline I32 operator+(I32 a, I32 b) noexcept {
 inline I32 operator*(I32 a, I32 b) noexcept {
   DS4_EACH(I32, _mm256_mullo_epi32(a.v[i], b.v[i]));
 }
+inline I32 times_short(I32 a, I32 b) noexcept {
+  DS4_EACH(I32, _mm256_madd_epi16(a.v[i], b.v[i]));
+}
 inline F32 to_f32(I32 a) noexcept {
   DS4_EACH(F32, _mm256_cvtepi32_ps(a.v[i]));
 }
@@ -66,16 +69,6 @@ inline Bytes64 high_nibbles(Bytes64 w) noexcept {
 template <int Part>
 inline I32 low_nibble(Bytes64 w) noexcept {
   DS4_EACH(I32, _mm256_and_si256(_mm256_srli_epi32(w.v[i], 8 * Part), _mm256_set1_epi32(15)));
-}
-inline constexpr bool kTwoBitsStay = false;
-template <int Part>
-inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
-  return two_bits<Part>(w);
-}
-template <int Byte>
-inline I32 plus_scaled(I32 acc, I32 a, Bytes64 w) noexcept {
-  const I32 scale = low_nibble<Byte>(w);
-  DS4_EACH(I32, _mm256_add_epi32(acc.v[i], _mm256_madd_epi16(a.v[i], scale.v[i])));
 }
 inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(I32,

@@ -31,6 +31,9 @@ inline I32 operator+(I32 a, I32 b) noexcept {
 inline I32 operator*(I32 a, I32 b) noexcept {
   DS4_EACH(I32, vmulq_s32(a.v[i], b.v[i]));
 }
+inline I32 times_short(I32 a, I32 b) noexcept {
+  return a * b;
+}
 inline F32 to_f32(I32 a) noexcept {
   DS4_EACH(F32, reinterpret_cast<F32x4>(vcvtq_f32_s32(a.v[i])));
 }
@@ -85,15 +88,6 @@ inline I32 low_nibble(Bytes64 w) noexcept {
   } else {
     DS4_EACH(I32, vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 8 * Part), vdupq_n_s32(15)));
   }
-}
-inline constexpr bool kTwoBitsStay = false;
-template <int Part>
-inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
-  return two_bits<Part>(w);
-}
-template <int Byte>
-inline I32 plus_scaled(I32 acc, I32 a, Bytes64 w) noexcept {
-  return acc + a * low_nibble<Byte>(w);
 }
 inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(I32, vorrq_s32(vandq_s32(vshrq_n_s32(vreinterpretq_s32_u8(w.v[i]), 27), vdupq_n_s32(30)),

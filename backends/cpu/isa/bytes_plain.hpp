@@ -32,6 +32,9 @@ inline I32 operator+(I32 a, I32 b) noexcept {
 inline I32 operator*(I32 a, I32 b) noexcept {
   DS4_EACH(a.v[i] * b.v[i]);
 }
+inline I32 times_short(I32 a, I32 b) noexcept {
+  return a * b;
+}
 inline F32 to_f32(I32 a) noexcept {
   float lanes[kLanes];
   for (std::uint32_t i = 0; i < kLanes; ++i) lanes[i] = static_cast<float>(a.v[i]);
@@ -57,15 +60,6 @@ inline Bytes64 high_nibbles(Bytes64 w) noexcept {
 template <int Part>
 inline I32 low_nibble(Bytes64 w) noexcept {
   DS4_EACH(w.v[4 * i + Part] & 15);
-}
-inline constexpr bool kTwoBitsStay = false;
-template <int Part>
-inline Bytes64 two_bits_in_place(Bytes64 w) noexcept {
-  return two_bits<Part>(w);
-}
-template <int Byte>
-inline I32 plus_scaled(I32 acc, I32 a, Bytes64 w) noexcept {
-  return acc + a * low_nibble<Byte>(w);
 }
 inline I32 odd_scale(Bytes64 w) noexcept {
   DS4_EACH(2 * (w.v[4 * i + 3] >> 4) + 1);

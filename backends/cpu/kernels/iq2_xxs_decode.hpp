@@ -83,7 +83,8 @@ struct SignedGrid {
     weights[1] = _mm512_loadu_si512(kIq2Weights<1>.data());
     weights[2] = _mm512_loadu_si512(kIq2Weights<2>.data());
     weights[3] = _mm512_loadu_si512(kIq2Weights<3>.data());
-    // In each half of a qword: 7-bit fields of the lane's word to its four bytes.
+    // In each half of a qword: 7-bit fields of the lane's word to its four bytes, by shifts of 0,
+    // 7, 14 and 21, plus 32 in the upper half.
     sevens = _mm512_set1_epi64(0x352e2720150e0700);
   }
 
